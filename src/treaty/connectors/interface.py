@@ -1,0 +1,156 @@
+"""What a connector is: the public interface that the shipped ones and yours implement.
+
+A connector is one file with a configuration class, a ``Source`` (check, discover, read), a ``Sink`` (check, write), or both.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol, TypeAlias
+
+import pyarrow as pa
+
+from treaty.project.declarations import Limits, Stream
+
+Cursor: TypeAlias = Mapping[str, Any]  # JSON: what a connector needs to go on from where it stopped
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """One record, row or file that could not be read: kept, quarantined with this reason, and the rest passes."""
+
+    locator: int  # ordinal of the record in the arrival, from 1; 0 for the arrival as a whole
+    reason: str  # a code: bad-encoding, bad-csv, bad-json, duplicate-key, doctype, record-too-large, too-deep …
+    message: str  # what, where, and which setting to change if a limit was met
+    excerpt: str  # the first 200 characters of what was refused
+
+
+@dataclass(frozen=True, slots=True)
+class CsvScan:
+    """A CSV file that the engine may read by itself: UTF-8, regular, with these columns in this order."""
+
+    path: Path
+    columns: tuple[str, ...]
+    delimiter: str
+    quote: str
+    header: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Records as Arrow batches.
+
+    Tables: column ``_locator`` (int64, ordinal from 1) and one string column for each source column (null = missing).
+    Documents: columns ``_locator`` and ``payload`` (JSON text: floats and big integers as strings with their literal text;
+    XML elements as objects of ``@attribute`` → text, ``#`` → text, ``prefix:child`` → list of objects).
+    Optional for both: ``_op`` (``upsert`` or ``delete``).
+    """
+
+    batches: Iterator[pa.RecordBatch]
+    columns: tuple[str, ...] | None  # source columns; None for documents
+
+
+@dataclass(slots=True)
+class Arrival:
+    """One unit of bytes that came in: a file, a page, one query's result.
+
+    ``refusals`` is complete once ``records`` has been consumed.
+    """
+
+    origin: str  # stable name of where it came from: the path below the folder, the URL, the query
+    content: Path | bytes  # the source's own bytes, kept as an object
+    sha256: str
+    size_bytes: int
+    records: CsvScan | Rows | None  # None: skipped or wholly refused
+    cursor: Cursor  # where reading goes on once this arrival has landed
+    refusals: list[Refusal] = field(default_factory=list)
+    complete_snapshot: bool = False  # this arrival holds every record that the stream has now
+    details: Mapping[str, str] = field(default_factory=dict)  # dialect, encoding, as found out or told
+
+
+@dataclass(frozen=True, slots=True)
+class StreamRequest:
+    """What to read: the stream's declaration, where to go on, which arrivals are known, and the limits."""
+
+    system: str
+    name: str
+    client: str
+    stream: Stream
+    cursor: Cursor
+    known: Mapping[str, str]  # origin → sha256 of its last arrival: an equal one may be left out
+    limits: Limits
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDescription:
+    """A stream that a system offers, as discovered."""
+
+    name: str
+    format: str
+    columns: tuple[str, ...] = ()
+
+
+class Source(Protocol):
+    """Reads one system for one client.
+
+    Raise ``StopError`` for what a person must mend (a secret, a missing table), ``RetryError`` for what may pass by itself;
+    never raise for bad data: yield it as a :class:`Refusal`.
+    """
+
+    def check(self) -> None:
+        """Prove that the system can be reached; called by ``treaty doctor`` and before the first read."""
+
+    def discover(self) -> Sequence[StreamDescription]:
+        """List what the system offers. May be empty where a system cannot tell."""
+
+    def read(self, request: StreamRequest) -> Iterator[Arrival]:
+        """Yield arrivals from ``request.cursor`` on, in a stable order. The caller lands each before it asks for the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryItem:
+    """One golden record to be written, as the outbound mapping made it."""
+
+    delivery_key: str  # the sink's key, joined by ``|``
+    version: int  # golden version: a sink never goes back
+    op: Literal["upsert", "delete", "archive"]
+    message_id: str  # stable over retries
+    fields: Mapping[str, Any]
+    remote_id: str | None = None  # the id that the sink gave this record earlier
+
+
+@dataclass(frozen=True, slots=True)
+class ItemResult:
+    """What became of one item. ``ambiguous``: it may or may not have been applied."""
+
+    delivery_key: str
+    state: Literal["acknowledged", "coalesced", "rejected", "ambiguous"]
+    message: str = ""
+    remote_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """What to write where: the sink stream's declaration, its key columns, and the delivery mode."""
+
+    system: str
+    name: str
+    client: str
+    stream: Stream
+    key: tuple[str, ...]
+    mode: str
+    columns: Mapping[str, str]  # sink column → Treaty type
+
+
+class Sink(Protocol):
+    """Writes one system for one client."""
+
+    modes: frozenset[str]  # the delivery modes it can keep
+
+    def check(self) -> None:
+        """Prove that the system can be reached."""
+
+    def write(self, request: WriteRequest, items: Sequence[DeliveryItem]) -> Sequence[ItemResult]:
+        """Write a batch; give one result an item. Raise ``RetryError`` only if certainly nothing was applied."""

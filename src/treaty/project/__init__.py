@@ -1,0 +1,1 @@
+"""What a project folder may declare, loaded into one immutable Project."""
