@@ -1,0 +1,75 @@
+"""The verbs of the command line: what each is for, and the module that knows its arguments.
+
+Only the module of the verb that was typed is imported, so that help costs nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from treaty.cli.output import Output
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """One verb: its module has ``configure_NAME(parser)`` and ``do_NAME(arguments, output)``, which returns the exit status."""
+
+    name: str
+    help: str
+    module: str
+    example: str
+
+    def configure(self, parser: argparse.ArgumentParser) -> None:
+        """Add the verb's own arguments to a parser."""
+        configure: Callable[[argparse.ArgumentParser], None] = getattr(self._load(), f"configure_{self.name}")
+        configure(parser)
+
+    def do(self, arguments: argparse.Namespace, output: Output) -> int:
+        """Call the verb's operation, print what it found, and return the exit status."""
+        do: Callable[[argparse.Namespace, Output], int] = getattr(self._load(), f"do_{self.name}")
+        return do(arguments, output)
+
+    def _load(self) -> object:
+        return importlib.import_module(f"treaty.cli.{self.module}")
+
+
+GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
+    (
+        "Begin",
+        (
+            Verb("init", "make a project folder, with packs if you like", "beginning", "treaty init ledger --pack einvoice"),
+            Verb("demo", "make the demo project, run it, and walk through what it shows", "showing", "treaty demo"),
+            Verb("doctor", "see whether everything Treaty needs is there, and every system can be reached", "upkeep", "treaty doctor"),
+            Verb("stop", "stop the embedded PostgreSQL of this project", "upkeep", "treaty stop"),
+        ),
+    ),
+    (
+        "Model",
+        (
+            Verb("check", "find every problem of the project, each with its place and remedy", "modelling", "treaty check"),
+            Verb("test", "run the examples of the decisions on the engine that production uses", "modelling", "treaty test"),
+            Verb("try", "show what one pasted record would become, without a lake", "trying", "treaty try ubl.invoices invoice.xml"),
+            Verb("coverage", "list what governs each field, what no code list covers, and what never fires", "modelling", "treaty coverage"),
+            Verb("functions", "list the standard functions with their examples", "reference", "treaty functions text"),
+            Verb("schema", "write JSON Schemas of the project's files, for editors", "reference", "treaty schema --to .schemas"),
+        ),
+    ),
+    (
+        "Run",
+        (
+            Verb("run", "extract, land, conform, resolve, commit, deliver and verify", "running", "treaty run"),
+            Verb("records", "print the golden records of a model", "reading", "treaty records invoice --client acme"),
+            Verb("explain", "say why a value is what it is, from source bytes to delivery", "reading", "treaty explain contact ann@example.com phone"),
+            Verb("quarantine", "list, show, replay or discard what was set aside", "stewardship", "treaty quarantine list"),
+            Verb("correct", "correct a golden field as a steward, with a reason", "stewardship", "treaty correct contact ann@example.com phone +3225550100 --reason 'called her'"),
+            Verb("verify", "prove that everything that landed is accounted for", "reading", "treaty verify"),
+        ),
+    ),
+)
+
+VERBS: dict[str, Verb] = {verb.name: verb for _, verbs in GROUPS for verb in verbs}
