@@ -148,6 +148,14 @@ class Failed:
 
 
 @dataclass(frozen=True, slots=True)
+class Fired:
+    """True where the predicate is true; false where it is false, null or failed. It never fails: edge cases use it."""
+
+    operand: Node
+    type: Type = BOOLEAN
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A member of a struct, or of every struct of a list (then a list)."""
 
@@ -195,5 +203,5 @@ class AsOf:
 
 
 Node: TypeAlias = (
-    Literal | Source | Present | Lookup | Param | Call | Case | ValueMap | Decided | Failed | Member | Each | ReceivedAt | AsOf
+    Literal | Source | Present | Lookup | Param | Call | Case | ValueMap | Decided | Failed | Fired | Member | Each | ReceivedAt | AsOf
 )

@@ -1,0 +1,88 @@
+"""What a mapping compiles to: typed, engine-neutral, with the lineage that coverage and explain read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from treaty.compiler import ir
+from treaty.compiler.types import Type
+from treaty.project.findings import Finding
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledField:
+    """One canonical field: ``cell`` before, ``node`` after edge cases and contract."""
+
+    name: str
+    type: Type
+    cell: ir.Node
+    node: ir.Node
+    required: bool
+    text: str  # the cell as written, for people
+    origin: str  # standard | overlay
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledEdgeCase:
+    """One edge case in its place of the model's order; ``when`` is a :class:`~treaty.compiler.ir.Fired`."""
+
+    decision: str
+    when: ir.Fired
+    treatment: str
+    sets: tuple[str, ...]
+    waives: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A quality rule: the record is marked where ``kept`` is false and no waiver fired."""
+
+    id: str
+    kept: ir.Node
+    waived_by: tuple[ir.Fired, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledKey:
+    """One match key: its parts over the final fields; a null part makes no key."""
+
+    decision: str
+    strength: str
+    parts: tuple[ir.Node, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledStream:
+    """How a landed record of a stream is identified and ordered: what landing runs."""
+
+    name: str  # system/stream
+    format: str
+    empty_is_null: bool
+    nested: tuple[str, ...]  # columns whose text is JSON
+    key: tuple[ir.Node, ...]
+    version: ir.Node | None  # None: landing order
+    tombstone: ir.Node | None
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledMapping:
+    """One inbound mapping of one client, ready to run on any engine.
+
+    ``decisions`` numbers the bits of ``_fired``. ``version`` is a hash of everything that can change a value.
+    """
+
+    name: str
+    client: str
+    model: str
+    stream: CompiledStream
+    scopes: tuple[tuple[str, ir.Fired], ...]
+    fields: tuple[CompiledField, ...]
+    edge_cases: tuple[CompiledEdgeCase, ...]
+    rules: tuple[CompiledRule, ...]
+    keys: tuple[CompiledKey, ...]
+    decisions: tuple[str, ...]
+    references: tuple[str, ...]  # streams and models it looks up or joins
+    version: str
+    governed: Mapping[str, tuple[str, ...]]  # field path → decisions that had a hand in it
+    findings: tuple[Finding, ...]

@@ -1,0 +1,301 @@
+"""Conforms landed records: one vectorised query for one compiled mapping over any relation of landed rows.
+
+The query gives one row a record: the landing columns it needs, ``_state`` (good, quarantined, filtered), ``_reason`` of a filtered
+one, ``_notes`` (what failed: field, rule, offending text, whether it was fatal), ``_findings`` (quality rules that mark it),
+``_fired`` (decisions that changed something, a bit each, 62 a word), ``_keys`` (match keys), ``_member_id``, and the model's fields.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from treaty.compiler import ir
+from treaty.compiler.compiled import CompiledMapping, CompiledStream
+from treaty.compiler.lineage import children
+from treaty.engines.duckdb.frames import Frame, Inputs, change_of, nested_notes
+from treaty.engines.duckdb.paths import Place, Shape, json_path, quote_name, quote_text, walk
+
+BITS = 62
+LANDED = ("_landed_id", "_client", "_source_key", "_source_version", "_received_at", "_op", "_locator", "_batch")
+
+
+def roots_of(mapping: CompiledMapping) -> list[ir.Node]:
+    """Return every node that a conform query computes."""
+    roots: list[ir.Node] = [fired for _, fired in mapping.scopes]
+    roots += [each.node for each in mapping.fields]
+    roots += [case.when for case in mapping.edge_cases]
+    roots += [rule.kept for rule in mapping.rules]
+    roots += [part for key in mapping.keys for part in key.parts]
+    return roots
+
+
+def sources_of(nodes: Sequence[ir.Node]) -> tuple[list[ir.SourcePath], list[ir.Each]]:
+    """Return the paths read from the record itself, and its repeating groups (whose own paths are read from their elements)."""
+    paths: dict[ir.SourcePath, None] = {}
+    eaches: dict[ir.Each, None] = {}
+
+    def visit(node: ir.Node, depth: int) -> None:
+        if isinstance(node, ir.Source | ir.Present) and node.path.up == depth:
+            paths[ir.SourcePath(node.path.steps)] = None
+        if isinstance(node, ir.Each):
+            if depth == 0:
+                eaches[node] = None
+            for _, each in node.fields:
+                visit(each, depth + 1)
+        for child in children(node):
+            visit(child, depth)
+
+    for node in nodes:
+        visit(node, 0)
+    return list(paths), list(eaches)
+
+
+def shape_of(nodes: Sequence[ir.Node], *, xml: bool, at: Shape | None = None) -> Shape:
+    """Return the shape of everything these nodes read of their record."""
+    shape = at or Shape(xml)
+    paths, eaches = sources_of(nodes)
+    for path in paths:
+        shape.add(path.steps).leaf = True
+    for each in eaches:
+        if each.path is None:
+            continue
+        below = shape.add(each.path.steps)
+        below.listed = True
+        shape_of([value for _, value in each.fields], xml=xml, at=below)
+    return shape
+
+
+def mark_lists(shape: Shape, lists: frozenset[tuple[str, ...]], prefix: tuple[str, ...] = ()) -> None:
+    """Mark the JSON steps that were seen as arrays."""
+    for name, child in shape.children.items():
+        at = (*prefix, name)
+        child.listed = child.listed or at in lists
+        mark_lists(child, lists, at)
+
+
+class RecordReader:
+    """Gives the places of source paths in a landed row: its columns, or its payload read by shape."""
+
+    def __init__(self, stream: CompiledStream, nodes: Sequence[ir.Node], inputs: Inputs) -> None:
+        self.stream = stream
+        self.inputs = inputs
+        self.document = stream.format in ("xml", "json", "jsonl")
+        self.shapes: dict[str, Shape] = {}
+        if self.document:
+            self.shapes["payload"] = shape_of(nodes, xml=stream.format == "xml")
+        else:
+            whole = shape_of(nodes, xml=False)
+            self.shapes = {name: shape for name, shape in whole.children.items() if name in stream.nested}
+        for name, shape in self.shapes.items():
+            mark_lists(shape, inputs.lists, () if name == "payload" else (name,))
+
+    def parsed(self) -> list[tuple[str, str]]:
+        """Return the columns that read documents, as (name, SQL), below every level."""
+        if self.document:
+            return [("doc", f"from_json(payload, {self.shapes['payload'].spell()})")]
+        return [(f"doc_{number}", self._nested(name)) for number, name in enumerate(self.shapes)]
+
+    def _nested(self, name: str) -> str:
+        column = self._column(name)
+        return f"CASE WHEN json_valid({column}) THEN CAST({column} AS JSON) END"
+
+    def _column(self, name: str) -> str:
+        physical = self.inputs.column(name)
+        return quote_name(physical) if physical in self.inputs.columns else "CAST(NULL AS VARCHAR)"
+
+    def source(self, path: ir.SourcePath) -> Place:
+        """Return the place of a path."""
+        if self.document:
+            return walk(Place("doc", False, self.shapes["payload"]), path.steps)
+        name = path.steps[0].name
+        if name not in self.shapes:
+            return Place(self._column(name), False, Shape(False, leaf=True))
+        number = list(self.shapes).index(name)
+        holder = Shape(False, children={name: self.shapes[name]})
+        self.shapes[name].listed = True
+        return walk(Place(f"{{{quote_name(name)}: doc_{number}}}", False, holder), path.steps)
+
+    def broken(self, path: ir.SourcePath) -> str | None:
+        """Return SQL of the reason why the column that holds a path cannot be read as JSON, or None where it is none."""
+        name = path.steps[0].name
+        if self.document or name not in self.shapes:
+            return None
+        number = list(self.shapes).index(name)
+        return f"CASE WHEN nullif({self._column(name)}, '') IS NOT NULL AND doc_{number} IS NULL THEN 'bad-json' END"
+
+    def present(self, path: ir.SourcePath) -> str:
+        """Return SQL that is true where the path is there at all."""
+        if self.stream.format == "xml":
+            place = self.source(path)
+            return f"coalesce(len({place.sql}) > 0, false)" if place.many else f"{place.sql} IS NOT NULL"
+        if self.document:
+            return f"json_exists(payload, {quote_text(json_path(path))})"
+        return f"{self._column(path.steps[0].name)} IS NOT NULL"
+
+
+def frame_of(stream: CompiledStream, nodes: Sequence[ir.Node], inputs: Inputs) -> tuple[Frame, RecordReader]:
+    """Return a fresh frame over landed rows, and the reader behind it."""
+    reader = RecordReader(stream, nodes, inputs)
+    frame = Frame(reader.source, reader.present, reader.broken, inputs, stream.empty_is_null)
+    frame.count(nodes)
+    return frame, reader
+
+
+def conform_sql(mapping: CompiledMapping, relation: str, inputs: Inputs) -> str:
+    """Return the conform query over ``relation`` (SQL of landed rows with their landing columns)."""
+    roots = roots_of(mapping)
+    frame, reader = frame_of(mapping.stream, roots, inputs)
+    level = max((frame.prepare(node) for node in roots), default=0)
+    reasons = {each.name: frame.reason(each.node) for each in mapping.fields}
+    names = {name: frame.define("r", sql, level).name for name, sql in reasons.items() if sql is not None}
+    final = select_layers(frame, reader, relation)
+    return f"SELECT {', '.join(_outputs(mapping, frame, names))} FROM ({final})"
+
+
+def select_layers(frame: Frame, reader: RecordReader, relation: str) -> str:
+    """Return the chain of SELECTs that computes a frame's columns over a relation."""
+    parsed = "".join(f", {sql} AS {name}" for name, sql in reader.parsed())
+    sql = f"SELECT *{parsed} FROM ({relation})"
+    for level, pairs in enumerate(frame.layers):
+        joins = " ".join(text for at, text in frame.joins if at == level)
+        if pairs:
+            columns = ", ".join(f"{text} AS {name}" for name, text in pairs)
+            sql = f"SELECT t.*, {columns} FROM ({sql}) t {joins}"
+    return sql
+
+
+def _outputs(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -> list[str]:
+    member = f"concat_ws('|', _client, {quote_text(mapping.model)}, {quote_text(mapping.stream.name)}, coalesce(_source_key, CAST(_landed_id AS VARCHAR)))"
+    state, reason = _state(mapping, frame, reasons)
+    outputs = [*LANDED, f"{uuid8(member)} AS _member_id", f"{state} AS _state", f"{reason} AS _reason"]
+    outputs.append(f"{_notes(mapping, frame, reasons)} AS _notes")
+    outputs.append(f"{_findings(mapping, frame)} AS _findings")
+    outputs.append(f"{_fired(mapping, frame)} AS _fired")
+    outputs.append(f"{_keys(mapping, frame)} AS _keys")
+    for each in mapping.fields:
+        value = frame.value(each.node)
+        guarded = f"CASE WHEN {reasons[each.name]} IS NULL THEN {value} END" if each.name in reasons else value
+        outputs.append(f"CAST({guarded} AS {duck_type(each.type)}) AS {quote_name(each.name)}")
+    return outputs
+
+
+def _state(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -> tuple[str, str]:
+    filtered = [(frame.value(fired), f"scope:{decision}") for decision, fired in mapping.scopes]
+    filtered += [(frame.value(case.when), f"reject:{case.decision}") for case in mapping.edge_cases if case.treatment == "reject"]
+    fatal = [frame.value(case.when) for case in mapping.edge_cases if case.treatment == "quarantine"]
+    keyed = {name for key in mapping.keys for part in key.parts for name in _fields_in(part, mapping)}
+    for each in mapping.fields:
+        if each.required:
+            fatal.append(f"{frame.value(each.node)} IS NULL")
+        if each.name in reasons and (each.required or each.name in keyed):
+            fatal.append(f"{reasons[each.name]} IS NOT NULL")
+        inside = frame.eaches.get(each.node)
+        if inside is not None and inside.has_notes:
+            fatal.append(f"coalesce(list_bool_or(list_transform(flatten(list_transform({inside.column}, lambda n: n.notes)), lambda n: n.fatal)), false)")
+    if mapping.stream.key:
+        fatal.append("_source_key IS NULL")
+    cases = "".join(f" WHEN {sql} THEN 'filtered'" for sql, _ in filtered)
+    cases += f" WHEN {' OR '.join(fatal)} THEN 'quarantined'" if fatal else ""
+    told = "".join(f" WHEN {sql} THEN {quote_text(why)}" for sql, why in filtered)
+    deleted = "CASE WHEN _op = 'delete' THEN 'good'"
+    return f"{deleted}{cases} ELSE 'good' END", f"CASE WHEN _op = 'delete' THEN NULL{told} END"
+
+
+def _fields_in(node: ir.Node, mapping: CompiledMapping) -> set[str]:
+    by_node = {each.node: each.name for each in mapping.fields}
+    found: set[str] = set()
+
+    def visit(each: ir.Node) -> None:
+        if each in by_node:
+            found.add(by_node[each])
+            return
+        for child in children(each):
+            visit(child)
+
+    visit(node)
+    return found
+
+
+def _notes(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -> str:
+    tests, items = [], []
+
+    def item(name: str, rule: str, value: str, fatal: bool) -> str:
+        return f"{{field: {quote_text(name)}, rule: {rule}, value: {value}, fatal: {str(fatal).lower()}}}"
+
+    keyed = {name for key in mapping.keys for part in key.parts for name in _fields_in(part, mapping)}
+    for each in mapping.fields:
+        value = frame.value(each.node)
+        rule = reasons.get(each.name)
+        if each.required:
+            absent = f"CASE WHEN {value} IS NULL THEN 'required' END"
+            rule = absent if rule is None else f"coalesce({rule}, {absent})"
+            tests.append(f"{value} IS NULL")
+        if rule is not None:
+            if each.name in reasons:
+                tests.append(f"{reasons[each.name]} IS NOT NULL")
+            fatal = each.required or each.name in keyed
+            items.append(f"CASE WHEN ({rule}) IS NOT NULL THEN [{item(each.name, f'({rule})', frame.offending(each.node), fatal)}] END")
+        inside = frame.eaches.get(each.node)
+        if inside is not None and inside.has_notes:
+            items.append(nested_notes(inside.column, each.name))
+            tests.append(f"coalesce(len(flatten(list_transform({inside.column}, lambda n: n.notes))) > 0, false)")
+    for case in mapping.edge_cases:
+        if case.treatment == "quarantine":
+            tests.append(frame.value(case.when))
+            field_name = case.sets[0] if case.sets else ""
+            shown = next((frame.offending(each.node) for each in mapping.fields if each.name == field_name), "NULL")
+            items.append(f"CASE WHEN {frame.value(case.when)} THEN [{item(field_name, quote_text(case.decision), shown, True)}] END")
+    if mapping.stream.key:
+        tests.append("_source_key IS NULL")
+        items.append(f"CASE WHEN _source_key IS NULL THEN [{item('', quote_text('missing-key'), 'NULL', True)}] END")
+    if not items:
+        return "CAST([] AS STRUCT(field VARCHAR, rule VARCHAR, value VARCHAR, fatal BOOLEAN)[])"
+    whole = f"flatten([{', '.join(f'coalesce({each}, [])' for each in items)}])"
+    return f"CASE WHEN {' OR '.join(tests)} THEN {whole} ELSE [] END"
+
+
+def _findings(mapping: CompiledMapping, frame: Frame) -> str:
+    marks = []
+    for rule in mapping.rules:
+        broken = f"NOT {_bracket(frame.value(rule.kept))}"
+        waived = "".join(f" AND NOT {frame.value(each)}" for each in rule.waived_by)
+        marks.append(f"CASE WHEN {broken}{waived} THEN {quote_text(rule.id)} END")
+    if not marks:
+        return "CAST([] AS VARCHAR[])"
+    return f"list_filter([{', '.join(marks)}], lambda m: m IS NOT NULL)"
+
+
+def _bracket(sql: str) -> str:
+    return f"({sql})"
+
+
+def _fired(mapping: CompiledMapping, frame: Frame) -> str:
+    roots = [each.node for each in mapping.fields]
+    direct = {decision: frame.value(fired) for decision, fired in mapping.scopes}
+    direct |= {case.decision: frame.value(case.when) for case in mapping.edge_cases}
+    words = []
+    for start in range(0, max(len(mapping.decisions), 1), BITS):
+        bits = []
+        for number, decision in enumerate(mapping.decisions[start : start + BITS]):
+            test = direct.get(decision) or change_of(frame, decision, roots)
+            if test != "false":
+                bits.append(f"(CAST(({test}) AS BIGINT) << {number})")
+        words.append(" + ".join(bits) or "CAST(0 AS BIGINT)")
+    return f"[{', '.join(words)}]"
+
+
+def _keys(mapping: CompiledMapping, frame: Frame) -> str:
+    keys = []
+    for number, key in enumerate(mapping.keys):
+        parts = [f"CAST({frame.value(part)} AS VARCHAR)" for part in key.parts]
+        there = " AND ".join(f"{part} IS NOT NULL" for part in parts)
+        strength = "" if key.strength == "strong" else "?"
+        joined = " || '|' || ".join(parts)
+        keys.append(f"CASE WHEN {there} THEN {quote_text(f'{strength}{number}:')} || {joined} END")
+    return f"[{', '.join(keys)}]" if keys else "CAST([] AS VARCHAR[])"
+
+
+def uuid8(text: str) -> str:
+    """Return SQL for the UUIDv8 (RFC 9562) that carries the md5 of a text."""
+    digest = f"md5({text})"
+    return f"CAST({digest}[1:12] || '8' || {digest}[14:16] || '8' || {digest}[18:32] AS UUID)"

@@ -1,0 +1,357 @@
+"""Turns nodes into columns, in as few SELECTs as their dependencies allow.
+
+A *frame* is a record context: the landed record, or one element of an ``each``. Nodes that are used more than once, that can fail,
+or that mark a decision become columns of the frame, once; everything else is nested where it is used. Columns have a *level*: a
+column may use only columns of lower levels of its own frame and of the frames around it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from treaty.compiler import ir
+from treaty.compiler.lineage import children, first_source, marks
+from treaty.engines.duckdb.paths import Place, Shape, quote_name, quote_text, text_of, walk
+from treaty.engines.duckdb.scalars import can_fail, render_reason, render_value
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """What a conform query reads besides the records.
+
+    ``column`` gives the physical name of a source column; ``columns`` those that exist (an absent one reads as null).
+    ``lists`` are the JSON steps seen as arrays. ``reference`` gives a relation ``(k, v)`` of keys and one field's texts;
+    ``children`` a relation ``(k, rows)`` of join keys (parts joined by U+001F) and lists of structs of physical columns.
+    """
+
+    as_of: str
+    column: Callable[[str], str] = str
+    columns: frozenset[str] = frozenset()
+    lists: frozenset[tuple[str, ...]] = frozenset()
+    reference: Callable[[str, str], str] = field(default=lambda target, name: "SELECT NULL AS k, NULL AS v WHERE false")
+    children: Callable[[str, tuple[str, ...]], str] = field(default=lambda stream, columns: "SELECT NULL AS k, NULL AS rows WHERE false")
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A materialised node: its name and its level in its frame."""
+
+    name: str
+    level: int
+
+
+@dataclass(slots=True)
+class EachColumns:
+    """What an ``each`` leaves behind for the record: its elements' notes and which decisions changed something in them."""
+
+    field: str
+    column: str
+    has_notes: bool
+    decisions: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Frame:
+    """One record context; ``layers[n]`` holds the (name, SQL) pairs of level n."""
+
+    source: Callable[[ir.SourcePath], Place] = field(repr=False)
+    present: Callable[[ir.SourcePath], str] = field(repr=False)
+    broken: Callable[[ir.SourcePath], str | None] = field(repr=False)  # SQL of the reason why what holds a path cannot be read
+    inputs: Inputs = field(repr=False)
+    empty_is_null: bool
+    variable: str = ""  # the lambda's parameter; empty for the record itself
+    parent: Frame | None = None
+    columns: dict[ir.Node, Column] = field(default_factory=dict, repr=False)
+    layers: list[list[tuple[str, str]]] = field(default_factory=list, repr=False)
+    eaches: dict[ir.Node, EachColumns] = field(default_factory=dict, repr=False)
+    uses: Counter[ir.Node] = field(default_factory=Counter, repr=False)
+    joins: list[tuple[int, str]] = field(default_factory=list, repr=False)
+    outer_level: int = 0  # lowest level of the parent at which this frame's captures are there
+    _lists: dict[ir.Node, str] = field(default_factory=dict, repr=False)
+    names: list[int] = field(default_factory=lambda: [0], repr=False)  # shared counter
+
+    # ---- names and levels
+
+    def refer(self, name: str) -> str:
+        """Return SQL for a column of this frame, from inside it or inside a frame below."""
+        return f"{self.variable}.{name}" if self.variable else name
+
+    def define(self, letter: str, sql: str, level: int) -> Column:
+        """Add a column at a level."""
+        self.names[0] += 1
+        column = Column(f"{letter}{self.names[0]}", level)
+        while len(self.layers) <= level:
+            self.layers.append([])
+        self.layers[level].append((column.name, sql))
+        return column
+
+    def count(self, roots: Iterable[ir.Node]) -> None:
+        """Count how often each node is used below these roots, to know what is shared."""
+        for root in roots:
+            self.uses[root] += 1
+            if self.uses[root] == 1:
+                self.count(children(root))
+                if isinstance(root, ir.Case):  # a condition stands in the value and in the reason
+                    self.count(when for when, _ in root.whens)
+                if isinstance(root, ir.Decided):  # and a mark compares its body with its input
+                    self.count(children(root))
+
+    def ready(self, node: ir.Node) -> int:
+        """Return the first level at which the SQL of :meth:`value` can stand."""
+        found = self.columns.get(node)
+        if found is not None:
+            return found.level + 1
+        if isinstance(node, ir.Source) and node.path.up:
+            return 0
+        return max((self.ready(child) for child in children(node)), default=0)
+
+    # ---- making columns
+
+    def prepare(self, node: ir.Node) -> int:
+        """Make columns of what below ``node`` deserves one; return the level at which the node's SQL can stand."""
+        if node in self.columns:
+            return self.columns[node].level + 1
+        if isinstance(node, ir.Source):
+            return self._prepare_source(node)
+        if isinstance(node, ir.Each):
+            return self._prepare_each(node)
+        level = max((self.prepare(child) for child in children(node)), default=0)
+        if isinstance(node, ir.Fired):
+            self.columns[node] = self.define("w", f"coalesce({self.value(node.operand)}, false)", level)
+        elif isinstance(node, ir.Failed):
+            self.columns[node] = self.define("w", self._failed(node.operand), level)
+        elif isinstance(node, ir.Lookup):
+            self.columns[node] = self._prepare_lookup(node, level)
+        elif isinstance(node, ir.Present):
+            self.columns[node] = self.define("w", self.present(node.path), 0)
+        elif self._deserves(node):
+            self.columns[node] = self.define("v", render_value(node, self._below(node)), level)
+        else:
+            return level
+        return self.columns[node].level + 1
+
+    def _deserves(self, node: ir.Node) -> bool:
+        if isinstance(node, ir.Call | ir.ValueMap):
+            return self.uses[node] > 1 or can_fail(node, shallow=True)
+        if isinstance(node, ir.Case):
+            return self.uses[node] > 1
+        return False
+
+    def _failed(self, operand: ir.Node) -> str:
+        reason = self.reason(operand)
+        return "false" if reason is None else f"({reason}) IS NOT NULL"
+
+    def _prepare_source(self, node: ir.Source) -> int:
+        if node.path.up:
+            assert self.parent is not None, "the compiler refuses ^/ outside an each"
+            outer = ir.Source(ir.SourcePath(node.path.steps, node.path.up - 1), node.type)
+            self.outer_level = max(self.outer_level, self.parent.prepare(outer))
+            return 0
+        place = self.source(node.path)
+        text = text_of(place, empty_is_null=self.empty_is_null)
+        if not place.many:
+            self.columns[node] = self.define("s", text, 0)
+            return 1
+        listed = self.define("l", text, 0)
+        name = self.refer(listed.name)
+        self.columns[node] = self.define("s", f"CASE WHEN len({name}) = 1 THEN {name}[1] END", 1)
+        self._lists[node] = name
+        return 2
+
+    def _prepare_lookup(self, node: ir.Lookup, level: int) -> Column:
+        relation = self.inputs.reference(node.target, node.field)
+        key = self.value(node.key)
+        if self.variable:  # inside an each nothing can be joined: the reference is read as one map
+            return self.define("k", f"map_extract_value((SELECT map(list(k), list(v)) FROM ({relation})), {key})", level)
+        self.names[0] += 1
+        alias = f"j{self.names[0]}"
+        column = self.define("k", f"{alias}.v", level)
+        self.joins.append((level, f"LEFT JOIN ({relation}) {alias} ON {alias}.k = {key}"))
+        return column
+
+    # ---- reading columns
+
+    def value(self, node: ir.Node) -> str:
+        """Return SQL for a prepared node's value (null where it failed)."""
+        return self._column(node) or render_value(node, self._column)
+
+    def reason(self, node: ir.Node) -> str | None:
+        """Return SQL for a prepared node's reason, or None when it cannot fail."""
+        return render_reason(node, self._column, self._source_reason)
+
+    def offending(self, node: ir.Node) -> str:
+        """Return SQL for the source text to show beside a failure."""
+        found = first_source(node)
+        if found is None:
+            return "NULL"
+        if found in self._lists:
+            return f"array_to_string({self._lists[found]}, ' | ')"
+        return f"CAST({self.value(found)} AS VARCHAR)"
+
+    def _source_reason(self, node: ir.Source) -> str | None:
+        if node.path.up:
+            assert self.parent is not None
+            return self.parent._source_reason(ir.Source(ir.SourcePath(node.path.steps, node.path.up - 1), node.type))
+        listed, broken = self._lists.get(node), self.broken(node.path)
+        many = None if listed is None else f"CASE WHEN len({listed}) > 1 THEN 'many-values' END"
+        return f"coalesce({broken}, {many})" if broken and many else broken or many
+
+    def _column(self, node: ir.Node) -> str | None:
+        if isinstance(node, ir.Source) and node.path.up:
+            assert self.parent is not None
+            return self.parent._column(ir.Source(ir.SourcePath(node.path.steps, node.path.up - 1), node.type))
+        if isinstance(node, ir.Param):  # outbound: a field of the golden record
+            return quote_name(node.name)
+        if isinstance(node, ir.ReceivedAt):
+            return "_received_at"
+        if isinstance(node, ir.AsOf):
+            return f"DATE {quote_text(self.inputs.as_of)}"
+        found = self.columns.get(node)
+        return None if found is None else self.refer(found.name)
+
+    def _below(self, defining: ir.Node) -> Callable[[ir.Node], str | None]:
+        return lambda node: None if node == defining else self._column(node)
+
+    # ---- repeating groups
+
+    def _prepare_each(self, node: ir.Each) -> int:
+        group, shape = self._join_children(node.join) if node.join is not None else self._split(node)
+        inner = self._element_frame(shape)
+        inner.count(each for _, each in node.fields)
+        decided = sorted({mark.decision for _, each in node.fields for mark in marks(each)})
+        deepest = 0
+        for _, each in node.fields:
+            deepest = max(deepest, inner.prepare(each))
+        notes, bits = inner.notes(node, deepest), inner.changed(decided, [each for _, each in node.fields], deepest)
+        sql = inner.fold(self.refer(group.name))
+        column = self.define("e", sql, max(group.level + 1, inner.outer_level))
+        members = ", ".join(f"{quote_name(name)}: {inner.value(each)}" for name, each in node.fields)
+        name = self.refer(column.name)
+        listed = f"coalesce(list_transform({name}, lambda {inner.variable}: {{{members}}}), [])"
+        broken = self.broken(node.path) if node.path is not None else None
+        if broken:
+            listed = f"CASE WHEN ({broken}) IS NULL THEN {listed} END"
+        self.columns[node] = self.define("v", listed, column.level + 1)
+        self.eaches[node] = EachColumns("", name, notes, bits)
+        return self.columns[node].level + 1
+
+    def _split(self, node: ir.Each) -> tuple[Column, Shape | None]:
+        assert node.path is not None
+        place = self.source(node.path)
+        elements = place.sql if place.many else f"CASE WHEN {place.sql} IS NOT NULL THEN [{place.sql}] END"
+        return self.define("g", elements, 0), place.shape
+
+    def _join_children(self, join: ir.ChildJoin) -> tuple[Column, Shape | None]:
+        level = max(self.prepare(value) for _, value in join.on)
+        key = " || chr(31) || ".join(self.value(value) for _, value in join.on)
+        self.names[0] += 1
+        alias = f"j{self.names[0]}"
+        relation = self.inputs.children(join.stream, tuple(column for column, _ in join.on))
+        self.joins.append((level, f"LEFT JOIN ({relation}) {alias} ON {alias}.k = {key}"))
+        return self.define("g", f"{alias}.rows", level), None
+
+    def _element_frame(self, shape: Shape | None) -> Frame:
+        self.names[0] += 1
+        variable = f"e{self.names[0]}"
+
+        def source(path: ir.SourcePath) -> Place:
+            if shape is None:
+                return Place(f"{variable}.{quote_name(self.inputs.column(path.steps[0].name))}", False, Shape(False, leaf=True))
+            return walk(Place(variable, False, shape), path.steps)
+
+        def present(path: ir.SourcePath) -> str:
+            place = source(path)
+            return f"coalesce(len({place.sql}) > 0, false)" if place.many else f"{place.sql} IS NOT NULL"
+
+        return Frame(source, present, lambda path: None, self.inputs, self.empty_is_null, variable, self, names=self.names)
+
+    def fold(self, elements: str) -> str:
+        """Return SQL that turns raw elements into structs with all this frame's columns, one ``list_transform`` a level."""
+        for level, pairs in enumerate(self.layers):
+            if not pairs:
+                continue
+            if level == 0:
+                members = ", ".join(f"{name}: {sql}" for name, sql in pairs)
+                elements = f"list_transform({elements}, lambda {self.variable}: {{{members}}})"
+            else:
+                members = ", ".join(f"{name} := {sql}" for name, sql in pairs)
+                elements = f"list_transform({elements}, lambda {self.variable}: struct_insert({self.variable}, {members}))"
+        return elements
+
+    def notes(self, node: ir.Each, level: int) -> bool:
+        """Add the column ``notes`` to an element: what failed or is required and absent. Return whether there can be any."""
+        items = []
+        for name, each in node.fields:
+            reason = self.reason(each)
+            required = name in node.required
+            if required:
+                absent = f"CASE WHEN {self.value(each)} IS NULL THEN 'required' END"
+                reason = absent if reason is None else f"coalesce({reason}, {absent})"
+            if reason is not None:
+                item = f"{{field: {quote_text(name)}, rule: r, value: {self.offending(each)}, fatal: {str(required).lower()}}}"
+                items.append((reason, item))
+            for below, inside in self.eaches.items():
+                if below == each and inside.has_notes:
+                    items.append(("nested", f"{inside.column}|{name}"))
+        if not items:
+            return False
+        parts = []
+        for reason, item in items:
+            if reason == "nested":
+                column, _, name = item.partition("|")
+                parts.append(nested_notes(column, name))
+                continue
+            reason_column = self.define("r", reason, level)
+            told = item.replace("rule: r,", f"rule: {self.refer(reason_column.name)},", 1)
+            parts.append(f"CASE WHEN {self.refer(reason_column.name)} IS NOT NULL THEN [{told}] END")
+        while len(self.layers) <= level + 1:
+            self.layers.append([])
+        self.layers[level + 1].append(("notes", f"flatten([{', '.join(f'coalesce({part}, [])' for part in parts)}])"))
+        return True
+
+    def changed(self, decisions: list[str], roots: list[ir.Node], level: int) -> tuple[str, ...]:
+        """Add a column ``d_N`` for each decision: whether it changed something in this element. Return the decisions."""
+        while len(self.layers) <= level + 1:
+            self.layers.append([])
+        for number, decision in enumerate(decisions):
+            self.layers[level + 1].append((f"d_{number}", change_of(self, decision, roots)))
+        return tuple(decisions)
+
+
+def nested_notes(column: str, name: str) -> str:
+    """Return SQL for the notes of an each's elements, their fields prefixed with the each's name; null when there are none."""
+    renamed = f"lambda n: {{field: {quote_text(name + '.')} || n.field, rule: n.rule, value: n.value, fatal: n.fatal}}"
+    listed = f"flatten(list_transform({column}, lambda n: n.notes))"
+    return f"CASE WHEN len({listed}) > 0 THEN list_transform({listed}, {renamed}) END"
+
+
+def change_of(frame: Frame, decision: str, roots: Iterable[ir.Node]) -> str:
+    """Return SQL that is true where the decision changed something below these roots."""
+    tests: dict[str, None] = {}
+
+    def visit(node: ir.Node) -> None:
+        if isinstance(node, ir.Each):
+            inside = frame.eaches[node]
+            if decision in inside.decisions:
+                member = f"d_{inside.decisions.index(decision)}"
+                tests[f"coalesce(list_bool_or(list_transform({inside.column}, lambda n: n.{member})), false)"] = None
+            return
+        if isinstance(node, ir.Decided) and node.decision == decision:
+            tests[_changed(frame, node)] = None
+        for child in children(node):
+            visit(child)
+
+    for root in roots:
+        visit(root)
+    return " OR ".join(tests) or "false"
+
+
+def _changed(frame: Frame, mark: ir.Decided) -> str:
+    if mark.input is None:
+        return f"{frame.value(mark.body)} IS NOT NULL"
+    given, made = frame.value(mark.input), frame.value(mark.body)
+    if mark.input.type != mark.body.type:
+        given, made = f"CAST({given} AS VARCHAR)", f"CAST({made} AS VARCHAR)"
+    return f"{made} IS DISTINCT FROM {given}"
