@@ -5,14 +5,15 @@ A connector is one file with a configuration class, a ``Source`` (check, discove
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
-
-import pyarrow as pa
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
 from treaty.project.declarations import Limits, Stream
+
+if TYPE_CHECKING:  # configuration is read by commands that must start fast
+    import pyarrow as pa
 
 Cursor: TypeAlias = Mapping[str, Any]  # JSON: what a connector needs to go on from where it stopped
 
@@ -29,13 +30,20 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class CsvScan:
-    """A CSV file that the engine may read by itself: UTF-8, regular, with these columns in this order."""
+    """A CSV file that the engine may read by itself: UTF-8, no NUL, balanced quotes, ``\\n`` or ``\\r\\n``, these columns in this order.
+
+    The engine reads it strictly (``strict_mode``, no null padding, no ignored errors, ``max_line_size`` of ``limits.record_bytes``) and
+    names columns by position from ``columns``. Where that raises, for a ragged row say, ``exact()`` reads the same file record
+    by record: bad ones become refusals of the arrival, the rest passes. An empty text is an empty text: ``stream.empty`` is the caller's to apply.
+    """
 
     path: Path
     columns: tuple[str, ...]
     delimiter: str
     quote: str
     header: bool
+    skip_lines: int = 0  # physical lines before the header, or before the first record
+    exact: Callable[[], Rows] = field(default=lambda: Rows(iter(()), None), compare=False, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,18 +64,27 @@ class Rows:
 class Arrival:
     """One unit of bytes that came in: a file, a page, one query's result.
 
-    ``refusals`` is complete once ``records`` has been consumed.
+    ``refusals`` and ``complete_snapshot`` are final once ``records`` has been consumed.
+    A ``content`` or ``CsvScan.path`` in the spool folder is a private copy: it may be moved or linked, and is gone once the next arrival is asked for.
     """
 
     origin: str  # stable name of where it came from: the path below the folder, the URL, the query
-    content: Path | bytes  # the source's own bytes, kept as an object
+    content: Path | bytes  # the source's own bytes, kept as an object; never the source's own file
     sha256: str
     size_bytes: int
     records: CsvScan | Rows | None  # None: skipped or wholly refused
     cursor: Cursor  # where reading goes on once this arrival has landed
     refusals: list[Refusal] = field(default_factory=list)
-    complete_snapshot: bool = False  # this arrival holds every record that the stream has now
-    details: Mapping[str, str] = field(default_factory=dict)  # dialect, encoding, as found out or told
+    complete_snapshot: bool = False  # this arrival holds every record that the stream has now; false as soon as one is refused
+    details: Mapping[str, str] = field(default_factory=dict)  # dialect, encoding, `stamp`, as found out or told
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a connector works: what it may know of the installation."""
+
+    root: Path  # the project folder; relative paths start here
+    embedded: Callable[[str], str] | None = None  # database name → connection string on Treaty's own PostgreSQL, made if it is not there
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +98,8 @@ class StreamRequest:
     cursor: Cursor
     known: Mapping[str, str]  # origin → sha256 of its last arrival: an equal one may be left out
     limits: Limits
+    stamps: Mapping[str, str] = field(default_factory=dict)  # origin → details["stamp"] of its last arrival: an equal one need not even be read
+    spool: Path | None = None  # folder for private copies, best on the lake's own disk; a temporary one otherwise
 
 
 @dataclass(frozen=True, slots=True)
