@@ -12,12 +12,38 @@ from typing import Any, Literal
 
 from treaty.project.findings import Position
 
-EMPTY: Mapping[str, Any] = MappingProxyType({})
+
+# How a text must be written, by the name given as ``form``: loader and JSON Schemas use the same expressions.
+FORMS: Mapping[str, str] = MappingProxyType(
+    {
+        "name": r"^[A-Za-z][A-Za-z0-9_.-]*$",
+        "date": r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])$",
+        "duration": r"^[0-9]+ ?(s|m|h|d|w)$",
+        "percent": r"^(100|[1-9]?[0-9])%$",
+        "signature": r"^[a-z_][a-z0-9_]* *\(.*\) *-> *[a-z].*$",
+        "missing": r"^(keep-open|stub|null|quarantine after [0-9]+ ?(s|m|h|d|w))$",
+        "stream": r"^[^/ ]+/[^/ ]+$",
+        "secret-reference": r"^(env|file|keyring):.+$",
+    }
+)
 
 
-def declared(help: str, *, example: Any = None, default: Any = ..., factory: Any = None, secret: bool = False, key: str = "") -> Any:
-    """Declare one setting of a project file: what it is for, an example, and how it is written if not by its name."""
-    metadata = {"help": help, "example": example, "secret": secret, "key": key}
+def declared(
+    help: str,
+    *,
+    example: Any = None,
+    default: Any = ...,
+    factory: Any = None,
+    secret: bool = False,
+    key: str = "",
+    form: str = "",
+    null_is_text: bool = False,
+) -> Any:
+    """Declare one setting of a project file: what it is for, an example, and how it is written if not by its name.
+
+    ``form`` names a pattern of :data:`FORMS`; ``null_is_text`` keeps the word ``null`` as a text.
+    """
+    metadata = {"help": help, "example": example, "secret": secret, "key": key, "form": form, "null_is_text": null_is_text}
     if factory is not None:
         return field(default_factory=factory, metadata=metadata)
     if default is ...:
@@ -30,7 +56,7 @@ class Positioned:
     """Where it was written: its own position, and one for each key path below it (``fields.amount.cell``)."""
 
     position: Position = field(default=Position("?"), compare=False, metadata={"internal": True})
-    places: Mapping[str, Position] = field(default=EMPTY, compare=False, repr=False, metadata={"internal": True})
+    places: Mapping[str, Position] = field(default_factory=dict, compare=False, repr=False, metadata={"internal": True})
 
     def at(self, path: str) -> Position:
         """Return the position of a key path, or the nearest known one above it."""
@@ -62,7 +88,7 @@ class Environment(Positioned):
 
     state: str = declared("folder of the lake and of the embedded database", default=".treaty", example=".treaty")
     database: str | None = declared(
-        "a PostgreSQL server instead of the embedded one, as a secret reference", default=None, example="env:TREATY_DATABASE", secret=True
+        "a PostgreSQL server instead of the embedded one, as a secret reference", default=None, example="env:TREATY_DATABASE", secret=True, form="secret-reference"
     )
     deliver: bool = declared("whether sinks are sent anything", default=False)
 
@@ -90,7 +116,7 @@ class Deletes(Positioned):
 
     mode: Literal["none", "tombstone", "snapshot"] = declared("how deletes are told", default="none")
     when: str | None = declared("tombstone: an expression over the record that is true for a delete", default=None, example="source('deleted') = 'true'")
-    guard_percent: int = declared("snapshot: the share of records that may vanish at once", default=20)
+    guard_percent: int = declared("snapshot: the share of records that may vanish at once", default=20, key="guard", form="percent", example="20%")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,7 +152,7 @@ class System(Positioned):
     classification: Literal["public", "internal", "confidential", "restricted"] = declared("how sensitive its data is", default="internal")
     volumes: Mapping[str, Any] = declared("expected records a day, by stream", factory=dict)
     shared: bool = declared("one system with rows of many clients", default=False)
-    reason: str | None = declared("overlays: why it differs from the standard", default=None)
+    reason: str | None = declared("overlays, and overrides of a pack: why it differs from the standard", default=None)
 
 
 # ---- models/*.yaml (data contracts, ODCS v3.1.0, read through the open-data-contract-standard package)
@@ -194,8 +220,8 @@ Status = Literal["draft", "proposed", "accepted", "deprecated", "superseded"]
 class Applies(Positioned):
     """The half-open period, by a canonical date field, in which a decision holds."""
 
-    from_: str | None = declared("first day it holds", default=None, key="from")
-    to: str | None = declared("first day it no longer holds", default=None)
+    from_: str | None = declared("first day it holds", default=None, key="from", form="date")
+    to: str | None = declared("first day it no longer holds", default=None, form="date")
     by: str = declared("the canonical date field that decides", example="invoice.issue_date")
 
 
@@ -228,23 +254,23 @@ class MatchKey(Positioned):
 class DecisionRecord(Positioned):
     """One modelling decision: the front matter of ``decisions/ID.md`` and its prose, whichever of the seven kinds it is."""
 
-    id: str = declared("its id, as the file is named", example="how-legacy-amounts-are-written")
+    id: str = declared("its id, as the file is named", example="how-legacy-amounts-are-written", form="name")
     title: str = declared("the outcome in one sentence")
     status: Status = declared("only accepted and deprecated ones run", example="accepted")
-    date: str = declared("when it was decided", example="2026-11-20")
+    date: str = declared("when it was decided", example="2026-11-20", form="date")
     decision_makers: tuple[str, ...] = declared("who decided", default=(), key="decision-makers")
     kind: DecisionKind = declared("what kind of decision it is")
     governs: tuple[str, ...] = declared("fields (`invoice.amount_due`) or a model (`invoice`) that it governs", default=())
-    review_by: str | None = declared("the day by which it is looked at again", default=None, key="review-by")
+    review_by: str | None = declared("the day by which it is looked at again", default=None, key="review-by", form="date")
     superseded_by: str | None = declared("the decision that took its place", default=None, key="superseded-by")
     applies: Applies | None = declared("the period in which it holds", default=None)
-    reason: str | None = declared("overlays: why it differs from the standard", default=None)
+    reason: str | None = declared("overlays, and overrides of a pack: why it differs from the standard", default=None)
     replace: bool = declared("overlays: replace the standard's table instead of merging by key", default=False)
     # transformation and value-map
-    function: str | None = declared("signature: `name(param: type, …) -> type`", default=None)
+    function: str | None = declared("signature: `name(param: type, …) -> type`", default=None, form="signature", example="legacy_amount(text: string) -> decimal(18,2)")
     expression: str | None = declared("transformation: what runs", default=None)
     cases: tuple[CaseRow, ...] = declared("transformation: conditions and results, first match", default=())
-    otherwise: str | None = declared("cases: the result when none matches; value-map: quarantine, preserve, null or a value", default=None)
+    otherwise: str | None = declared("cases: the result when none matches; value-map: quarantine, preserve, null or a value", default=None, null_is_text=True)
     map: Mapping[str, str] = declared("value-map: from and to", factory=dict)
     match: Literal["exact", "trim_casefold"] = declared("value-map: how values are compared", default="exact")
     null: str | None = declared("value-map: what a null becomes", default=None)
@@ -259,9 +285,9 @@ class DecisionRecord(Positioned):
     keys: tuple[MatchKey, ...] = declared("identity: match keys, strong to weak", default=())
     survivorship: tuple[FieldSurvivorship, ...] = declared("survivorship: how each winner is chosen", default=(), key="rules")
     references: str | None = declared("relationship: the model and field that is referred to", default=None, example="contact.email")
-    missing: str = declared("relationship: keep-open, stub, null, or `quarantine after D`", default="keep-open")
+    missing: str = declared("relationship: keep-open, stub, null, or `quarantine after D`", default="keep-open", form="missing", null_is_text=True)
     # prose
-    sections: Mapping[str, str] = field(default=EMPTY, metadata={"internal": True})  # heading, as written in lower case → text
+    sections: Mapping[str, str] = field(default_factory=dict, metadata={"internal": True})  # heading, as written in lower case → text
     options: tuple[str, ...] = field(default=(), metadata={"internal": True})  # considered options; the chosen one is in the outcome
     origin: str = field(default="standard", metadata={"internal": True})  # standard | overlay
 
@@ -269,6 +295,23 @@ class DecisionRecord(Positioned):
     def runs(self) -> bool:
         """Whether its status lets it run."""
         return self.status in ("accepted", "deprecated")
+
+
+# What each kind of decision must and may say beside the settings that all share; other settings are refused.
+ANY_KIND = (
+    "id", "title", "status", "date", "decision-makers", "kind", "governs", "review-by", "superseded-by", "applies", "reason", "replace"
+)
+KIND_SETTINGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
+    {
+        "transformation": (("function",), ("expression", "cases", "otherwise", "examples")),
+        "value-map": (("function", "map"), ("match", "otherwise", "null", "examples")),
+        "edge-case": (("when", "treatment"), ("set", "waives", "examples")),
+        "identity": (("keys",), ("examples",)),
+        "survivorship": (("rules",), ("examples",)),
+        "relationship": (("references",), ("missing",)),
+        "scope": (("when", "stream"), ("examples",)),
+    }
+)
 
 
 # ---- mappings/*.yaml
@@ -284,9 +327,9 @@ class FieldMapping(Positioned):
     on: Mapping[str, str] = declared("with: child column and the parent's cell it must equal", factory=dict)
     key: str | None = declared("a cell that identifies an element", default=None)
     expect: Literal["one", "many", "optional"] = declared("with: how many children there should be", default="optional")
-    wait: str | None = declared("with: how long children may come late", default=None, example="2h")
+    wait: str | None = declared("with: how long children may come late", default=None, example="2h", form="duration")
     fields: Mapping[str, FieldMapping] = declared("the element's fields", factory=dict)
-    reason: str | None = declared("overlays: why it differs from the standard", default=None)
+    reason: str | None = declared("overlays, and overrides of a pack: why it differs from the standard", default=None)
     origin: str = field(default="standard", metadata={"internal": True})
 
 
@@ -303,7 +346,7 @@ class EntityMapping(Positioned):
     delete: Literal["send", "ignore", "archive"] = declared("outbound: what a deleted golden record does", default="send")
     mode: Literal["upsert", "at-least-once", "idempotency-key", "read-back", "same-transaction", "at-most-once+park"] = declared("outbound: how it is delivered", default="upsert")
     baseline: bool = declared("outbound: what the sink holds at the first load counts as delivered", default=False)
-    reason: str | None = declared("overlays: why it differs from the standard", default=None)
+    reason: str | None = declared("overlays, and overrides of a pack: why it differs from the standard", default=None)
     origin: str = field(default="standard", metadata={"internal": True})
 
     @property
@@ -322,12 +365,12 @@ class Flow(Positioned):
     name: str = declared("its name; the file's name where not given", default="")
     mappings: tuple[str, ...] = declared("mappings it runs, inbound then outbound", example=["ubl.invoices", "invoice.ledger"])
     trigger: str = declared("`manual` or a cron line", default="manual", example="0 * * * *")
-    service_level: str | None = declared("how old the newest data may get", default=None, key="service-level", example="4h")
+    service_level: str | None = declared("how old the newest data may get", default=None, key="service-level", example="4h", form="duration")
     owner: str | None = declared("who answers for it", default=None)
     drift: Literal["evolve", "freeze", "discard_value", "quarantine"] | None = declared("drift policy for its streams", default=None)
     alerts: str | None = declared("alert route", default=None)
     clients: tuple[str, ...] = declared("the clients it runs for; none given means all that have its systems", default=())
-    reason: str | None = declared("overlays: why it differs from the standard", default=None)
+    reason: str | None = declared("overlays, and overrides of a pack: why it differs from the standard", default=None)
 
 
 # ---- hooks/*.py
@@ -340,8 +383,9 @@ class Hook(Positioned):
     name: str
     signature: str  # as a decision's function
     pure: bool
-    file: str  # absolute path, read-only in the web pages
+    file: str  # path among the project's files, read-only in the web pages
     content_hash: str
+    code: str = ""  # the file's whole text, which the engine runs
 
 
 # ---- the whole
@@ -349,13 +393,13 @@ class Hook(Positioned):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Overlay(Positioned):
-    """What one client changes: ``clients/NAME/``, holding only the differences."""
+    """What one client changes: ``clients/NAME/``. Each entry is the resultant: the standard's with the differences merged in."""
 
     client: str
-    systems: Mapping[str, System] = EMPTY
-    decisions: Mapping[str, DecisionRecord] = EMPTY
-    mappings: Mapping[str, EntityMapping] = EMPTY
-    flows: Mapping[str, Flow] = EMPTY
+    systems: Mapping[str, System] = field(default_factory=dict)
+    decisions: Mapping[str, DecisionRecord] = field(default_factory=dict)
+    mappings: Mapping[str, EntityMapping] = field(default_factory=dict)
+    flows: Mapping[str, Flow] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

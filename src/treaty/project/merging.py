@@ -1,0 +1,96 @@
+"""Lays one declaration over another: a client's over the standard's, a project's over its pack's.
+
+Works on YAML nodes, before they are read, so every part of the resultant keeps the file and line where it was written.
+A table merges by key; ``replace: true`` replaces it; a list and a single value replace.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal, TypeAlias
+
+from treaty.project.declarations import EntityMapping, FieldMapping
+from treaty.project.markdown import DecisionFile
+from treaty.project.reading import expand
+from treaty.project.yaml import ListNode, MapNode, Node, ScalarNode
+
+FileKind: TypeAlias = Literal["systems", "models", "decisions", "mappings", "flows"]
+ATOMIC = frozenset({"applies", "deletes"})  # settings that only make sense as a whole
+ROW_KEYS = {"cases": "when", "rules": "fields"}  # tables written as lists, and what tells their rows apart
+FIELD_SOURCES = ("cell", "each", "with")
+
+
+def merge_file(kind: FileKind, base: Node | DecisionFile, over: Node | DecisionFile) -> Node | DecisionFile:
+    """Return the resultant of one file laid over another; models are replaced as a whole."""
+    if isinstance(base, DecisionFile) and isinstance(over, DecisionFile):
+        return DecisionFile(_decision(base.settings, over.settings), {**base.sections, **over.sections}, over.options or base.options)
+    if kind == "models" or not (isinstance(base, MapNode) and isinstance(over, MapNode)):
+        return over
+    return _maps(_without(base, ("reason",)), over)
+
+
+def _decision(base: MapNode, over: MapNode) -> MapNode:
+    replace = over.items.get("replace")
+    base = _without(base, ("reason", "replace"))
+    if "expression" in over.items:
+        base = _without(base, ("cases", "otherwise", "examples"))
+    elif "cases" in over.items:
+        base = _without(base, ("expression", "examples"))
+    if isinstance(replace, ScalarNode) and replace.value is True:
+        base = _without(base, tuple(over.items))
+    return _maps(base, over)
+
+
+def _maps(base: MapNode, over: MapNode) -> MapNode:
+    merged = MapNode(over.position, {**base.keys, **over.keys}, dict(base.items))
+    for key, item in over.items.items():
+        below = base.items.get(key)
+        if below is None or key in ATOMIC:
+            merged.items[key] = item
+        elif key == "fields" and isinstance(below, MapNode) and isinstance(item, MapNode):
+            merged.items[key] = _fields(below, item)
+        elif key in ROW_KEYS and isinstance(below, ListNode) and isinstance(item, ListNode):
+            merged.items[key] = _rows(below, item, ROW_KEYS[key])
+        elif isinstance(below, MapNode) and isinstance(item, MapNode):
+            merged.items[key] = _maps(below, item)
+        else:
+            merged.items[key] = item
+    return merged
+
+
+def _fields(base: MapNode, over: MapNode) -> MapNode:
+    """Merge by field: one that says where its value comes from replaces the other's; else its settings are merged."""
+    merged = MapNode(over.position, {**base.keys, **over.keys}, dict(base.items))
+    for name, item in over.items.items():
+        item = expand(FieldMapping, item)
+        below = expand(FieldMapping, base.items[name]) if name in base.items else None
+        source = isinstance(item, MapNode) and any(key in item.items for key in FIELD_SOURCES)
+        both = isinstance(item, MapNode) and isinstance(below, MapNode)
+        merged.items[name] = _maps(_without(below, ("reason",)), item) if both and not source else over.items[name]  # type: ignore[arg-type]
+    return merged
+
+
+def _rows(base: ListNode, over: ListNode, key: str) -> ListNode:
+    """Rows of the overlay come first; the standard's row of the same key gives way."""
+    taken = [_row_key(row, key) for row in over.items]
+    return ListNode(over.position, [*over.items, *(row for row in base.items if _row_key(row, key) not in taken)])
+
+
+def _row_key(row: Node, key: str) -> object:
+    item = row.items.get(key) if isinstance(row, MapNode) else None
+    return item.value if item is not None else None
+
+
+def _without(node: MapNode, keys: tuple[str, ...]) -> MapNode:
+    kept = {key: item for key, item in node.items.items() if key not in keys}
+    return MapNode(node.position, {key: node.keys[key] for key in kept}, kept)
+
+
+def mark_origin(mapping: EntityMapping, folder: str) -> EntityMapping:
+    """Return a client's mapping with the fields that its overlay gives marked as such."""
+    return dataclasses.replace(mapping, origin="overlay", fields={name: _mark(each, folder) for name, each in mapping.fields.items()})
+
+
+def _mark(mapped: FieldMapping, folder: str) -> FieldMapping:
+    origin = "overlay" if mapped.position.file.startswith(folder) else "standard"
+    return dataclasses.replace(mapped, origin=origin, fields={name: _mark(each, folder) for name, each in mapped.fields.items()})
