@@ -1,0 +1,76 @@
+"""Fault points: named places where a test can kill, stop or delay this process.
+
+In production ``faultpoint`` does nothing. ``TREATY_FAULT=land.pre_commit:2:kill`` kills the process at the second hit of that
+point; several faults are separated by commas. Actions: ``kill`` (SIGKILL), ``raise``, ``sleep:SECONDS``, ``stop`` (SIGSTOP).
+``TREATY_FAULT_LOG`` names a file that every hit is appended to, so that a test can prove that it reached each point.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+from treaty.errors import DefectError
+
+FAULT_POINTS: dict[str, str] = {
+    "session.opened": "the database answers, nothing has been read",
+    "schema.pre_create": "under the lock, before the lake's tables are made",
+    "schema.post_create": "the lake's tables are made, the lock is held",
+    "object.pre_write": "before an arrival's bytes are written",
+    "object.pre_rename": "the bytes are written and synced under a temporary name",
+    "object.post_rename": "the bytes have their name, nothing refers to them",
+    "land.pre_prepare": "an arrival is open, nothing has been read from it",
+    "land.pre_commit": "the landed rows are prepared as files, nothing is committed",
+    "land.post_commit": "the landed rows and the cursor are committed",
+    "apply.pre_commit": "the project is packed, nothing is committed",
+    "commit.pre_lock": "files are synced, the lake's lock is not held",
+    "commit.locked": "the lake's lock is held, the fence is not checked",
+    "commit.pre_write": "the fence is passed, nothing is written",
+    "commit.pre_commit": "everything is written, the transaction is open",
+    "commit.post_commit": "the transaction is committed, the lock is held",
+    "commit.unlocked": "the lock is given back, the caller does not know yet",
+    "sweep.pre_delete": "orphaned files are found, none is deleted",
+}
+_hits: dict[str, int] = {}
+
+
+class InjectedFault(Exception):  # noqa: N818 - not an error of Treaty's: nothing may catch it by its own tree
+    """What the action ``raise`` raises; deliberately outside the tree of Treaty's errors."""
+
+
+def faultpoint(name: str) -> None:
+    """Do what ``TREATY_FAULT`` asks for at this point, if anything."""
+    plan, log = os.environ.get("TREATY_FAULT"), os.environ.get("TREATY_FAULT_LOG")
+    if plan is None and log is None:
+        return
+    if name not in FAULT_POINTS:
+        raise DefectError(f"fault point {name!r} is not registered in treaty/faults.py")
+    _hits[name] = _hits.get(name, 0) + 1
+    if log:
+        with open(log, "a", encoding="utf-8") as file:
+            file.write(f"{name}\n")
+    for fault in (plan or "").split(","):
+        target, _, rest = fault.strip().partition(":")
+        hit, _, action = rest.partition(":")
+        if target == name and int(hit or 1) == _hits[name]:
+            _act(action or "kill", name)
+
+
+def forget_hits() -> None:
+    """Count hits from zero again; for tests that inject more than once in one process."""
+    _hits.clear()
+
+
+def _act(action: str, name: str) -> None:
+    verb, _, argument = action.partition(":")
+    if verb == "kill":
+        os.kill(os.getpid(), signal.SIGKILL)
+    elif verb == "stop":
+        os.kill(os.getpid(), signal.SIGSTOP)
+    elif verb == "sleep":
+        time.sleep(float(argument))
+    elif verb == "raise":
+        raise InjectedFault(name)
+    else:
+        raise DefectError(f"unknown fault action {action!r}: use kill, raise, stop or sleep:SECONDS")

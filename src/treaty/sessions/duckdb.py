@@ -1,0 +1,74 @@
+"""DuckDB: one configured engine, and the lake attached to it."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import duckdb
+
+from treaty.errors import DefectError
+from treaty.project.declarations import Limits
+from treaty.settings import RuntimeSettings
+
+LAKE = "lake"
+_EXTENSIONS = ("postgres_scanner", "ducklake")
+
+
+def open_engine(limits: Limits, temp_folder: Path | None, settings: RuntimeSettings) -> duckdb.DuckDBPyConnection:
+    """Open an engine in memory that spills to ``temp_folder``, installs nothing by itself and tells time in UTC."""
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": False,
+        "autoload_known_extensions": False,
+        "memory_limit": f"{limits.memory_megabytes}MB",
+        "threads": settings.threads,
+        "enable_external_file_cache": False,
+        "preserve_insertion_order": True,
+    }
+    if temp_folder is not None:
+        config["temp_directory"] = str(temp_folder)
+    connection = duckdb.connect(config=config)
+    connection.execute("set TimeZone = 'UTC'")
+    return connection
+
+
+def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Load the lake's extensions from their installed packages; nothing is fetched."""
+    for name in _EXTENSIONS:
+        connection.execute(f"load {quote(str(_extension_path(name)))}")
+    # The lake's lock makes conflicts rare; when there is one, the commit must check its fence again before it tries again.
+    connection.execute("set ducklake_max_retry_count = 0")
+    connection.execute("set pg_pool_enable_reaper_thread = false")
+
+
+def attach_lake(connection: duckdb.DuckDBPyConnection, conninfo: str, data_path: Path, schema: str) -> None:
+    """Attach the lake. Rows go into the catalog only for tables that say so: inlined nested values do not read back (DuckLake 1.0)."""
+    connection.execute(
+        f"attach {quote('ducklake:postgres:' + conninfo)} as {LAKE} (data_path {quote(str(data_path) + '/')}, "
+        f"metadata_schema {quote(schema)}, data_inlining_row_limit 0, override_data_path true)"
+    )
+
+
+def detach_lake(connection: duckdb.DuckDBPyConnection) -> None:
+    """Let go of the lake; the engine's temporary tables stay."""
+    connection.execute(f"detach database if exists {LAKE}")
+
+
+def quote(text: str) -> str:
+    """Return an SQL string literal."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def quote_name(name: str) -> str:
+    """Return an SQL identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _extension_path(name: str) -> Path:
+    package = importlib.util.find_spec(f"duckdb_extension_{name}")
+    if package is None or not package.submodule_search_locations:
+        raise DefectError(f"the package duckdb-extension-{name.replace('_', '-')} is not installed")
+    path = Path(package.submodule_search_locations[0]) / "extensions" / f"v{duckdb.__version__}" / f"{name}.duckdb_extension"
+    if not path.exists():
+        raise DefectError(f"the package of the extension {name} is not for DuckDB {duckdb.__version__}: {path} is missing")
+    return path
