@@ -28,18 +28,50 @@ PROPERTY_CUSTOM = (BUSINESS_TERM, CURRENCY)
 LOGICAL_TYPES = ("string", "date", "timestamp", "time", "number", "integer", "object", "array", "boolean")
 # Keys that Treaty reads, by level, and the type of their values.
 CONTRACT_KEYS: Mapping[str, type] = {
-    "apiVersion": str, "kind": str, "id": str, "version": str, "name": str, "status": str, "domain": str, "description": dict, "schema": list,
+    "apiVersion": str,
+    "kind": str,
+    "id": str,
+    "version": str,
+    "name": str,
+    "status": str,
+    "domain": str,
+    "description": dict,
+    "schema": list,
 }
 OBJECT_KEYS: Mapping[str, type] = {
-    "name": str, "physicalType": str, "logicalType": str, "description": str, "businessName": str, "properties": list, "quality": list,
+    "name": str,
+    "physicalType": str,
+    "logicalType": str,
+    "description": str,
+    "businessName": str,
+    "properties": list,
+    "quality": list,
     "customProperties": list,
 }
 PROPERTY_KEYS: Mapping[str, type] = {
-    "name": str, "logicalType": str, "physicalType": str, "required": bool, "description": str, "businessName": str, "classification": str,
-    "logicalTypeOptions": dict, "properties": list, "items": dict, "customProperties": list, "primaryKey": bool, "unique": bool,
+    "name": str,
+    "logicalType": str,
+    "physicalType": str,
+    "required": bool,
+    "description": str,
+    "businessName": str,
+    "classification": str,
+    "logicalTypeOptions": dict,
+    "properties": list,
+    "items": dict,
+    "customProperties": list,
+    "primaryKey": bool,
+    "unique": bool,
 }
 QUALITY_KEYS: Mapping[str, type] = {
-    "id": str, "name": str, "type": str, "engine": str, "implementation": str, "description": str, "dimension": str, "severity": str,
+    "id": str,
+    "name": str,
+    "type": str,
+    "engine": str,
+    "implementation": str,
+    "description": str,
+    "dimension": str,
+    "severity": str,
 }
 OPTION_KEYS = ("minLength", "maxLength", "pattern", "minimum", "maximum", "format")
 
@@ -53,12 +85,19 @@ def read_contract(node: Node, file: str, findings: Findings) -> DataContract | N
         return None
     version = node.items["apiVersion"]
     if _text(node, "apiVersion") != API_VERSION:
-        findings.error("contract-version", f"apiVersion is {_text(node, 'apiVersion')!r}", f"Write 'apiVersion: {API_VERSION}'.", version.position)
+        findings.error(
+            "contract-version", f"apiVersion is {_text(node, 'apiVersion')!r}", f"Write 'apiVersion: {API_VERSION}'.", version.position
+        )
         return None
     objects = node.items.get("schema")
     if not isinstance(objects, ListNode) or len(objects.items) != 1 or not isinstance(objects.items[0], MapNode):
         where = objects.position if objects else node.position
-        findings.error("contract-model", "a contract describes exactly one model under 'schema'", "Give one entry; put other models into files of their own.", where)
+        findings.error(
+            "contract-model",
+            "a contract describes exactly one model under 'schema'",
+            "Give one entry; put other models into files of their own.",
+            where,
+        )
         return None
     return _model(node, objects.items[0], findings)
 
@@ -79,8 +118,14 @@ def _model(contract: MapNode, model: MapNode, findings: Findings) -> DataContrac
     if any(each.code == "contract-type" for each in findings[before:]):
         return None
     return DataContract(
-        name=_text(model, "name"), version=_text(contract, "version"), properties=properties, quality=quality, edge_cases=listed,
-        description=_text(model, "description"), position=model.position, places=places,
+        name=_text(model, "name"),
+        version=_text(contract, "version"),
+        properties=properties,
+        quality=quality,
+        edge_cases=listed,
+        description=_text(model, "description"),
+        position=model.position,
+        places=places,
     )
 
 
@@ -109,16 +154,29 @@ def _property(node: MapNode, name: str, path: str, places: dict[str, Position], 
     items = node.items.get("items")
     kind = _text(node, "physicalType")
     if not kind:
-        findings.error("contract-type", f"property {path!r} has no physicalType", "Give Treaty's type: 'physicalType: string'.", places[path])
+        findings.error(
+            "contract-type", f"property {path!r} has no physicalType", "Give Treaty's type: 'physicalType: string'.", places[path]
+        )
     members = _properties(items if isinstance(items, MapNode) else node, path, places, findings)
     if CURRENCY in custom:
         places[f"{path}.currency"] = custom[CURRENCY].position
     return SchemaProperty(
-        name=name, type=kind, required=_text(node, "required") == "true", description=_text(node, "description"),
-        business_name=_text(node, "businessName"), business_term=_custom_text(custom, BUSINESS_TERM), classification=_text(node, "classification"),
-        currency=_custom_text(custom, CURRENCY) or None, min_length=limits.get("minLength"), max_length=limits.get("maxLength"),
-        pattern=limits.get("pattern"), minimum=_number_text(limits.get("minimum")), maximum=_number_text(limits.get("maximum")),
-        properties=members, position=places[path], places={key: node.items[key].position for key in node.items},
+        name=name,
+        type=kind,
+        required=_text(node, "required") == "true",
+        description=_text(node, "description"),
+        business_name=_text(node, "businessName"),
+        business_term=_custom_text(custom, BUSINESS_TERM),
+        classification=_text(node, "classification"),
+        currency=_custom_text(custom, CURRENCY) or None,
+        min_length=limits.get("minLength"),
+        max_length=limits.get("maxLength"),
+        pattern=limits.get("pattern"),
+        minimum=_number_text(limits.get("minimum")),
+        maximum=_number_text(limits.get("maximum")),
+        properties=members,
+        position=places[path],
+        places={key: node.items[key].position for key in node.items},
     )
 
 
@@ -132,7 +190,12 @@ def _quality(model: MapNode, places: dict[str, Position], findings: Findings) ->
         name = _text(node, "name") or _text(node, "id")
         implementation = node.items["implementation"]
         if not name or not isinstance(implementation, ScalarNode):
-            findings.error("quality-rule", "a quality rule of Treaty has an id and an expression", "Give 'name: BR-01' and 'implementation: <expression>'.", node.position)
+            findings.error(
+                "quality-rule",
+                "a quality rule of Treaty has an id and an expression",
+                "Give 'name: BR-01' and 'implementation: <expression>'.",
+                node.position,
+            )
             continue
         if name in seen:
             findings.error("duplicate-id", f"quality rule {name!r} is declared twice", "Give each its own name.", node.position)
@@ -141,7 +204,10 @@ def _quality(model: MapNode, places: dict[str, Position], findings: Findings) ->
         places[f"quality.{number}"] = node.position
         places[f"quality.{name}"] = implementation.position
         yield QualityRule(
-            id=name, expression=implementation.text, description=_text(node, "description"), position=node.position,
+            id=name,
+            expression=implementation.text,
+            description=_text(node, "description"),
+            position=node.position,
             places={key: item.position for key, item in node.items.items()},
         )
 
@@ -153,7 +219,9 @@ def _custom(node: MapNode, findings: Findings, known: tuple[str, ...]) -> dict[s
         assert isinstance(item, MapNode)
         name = _text(item, "property")
         if name.startswith("treaty.") and name not in known:
-            findings.error("unknown-setting", f"unknown custom property {name!r}", suggest(name, known, "Remove it."), item.items["property"].position)
+            findings.error(
+                "unknown-setting", f"unknown custom property {name!r}", suggest(name, known, "Remove it."), item.items["property"].position
+            )
         found[name] = item.items["value"]
     return found
 
@@ -202,7 +270,11 @@ def _explain(node: MapNode, error: Any) -> tuple[Position, str, str]:
         unknown = [key for key in place.items if f"'{key}'" in error.message]
         strange = next((key for key in unknown if key not in known), unknown[0] if unknown else "")
         if strange:
-            return place.keys[strange], f"{path}: unknown key {strange!r}", suggest(strange, known, "The standard has no such key: remove it.")
+            return (
+                place.keys[strange],
+                f"{path}: unknown key {strange!r}",
+                suggest(strange, known, "The standard has no such key: remove it."),
+            )
     return place.position, f"{path}: {error.message[:200]}", "See the Open Data Contract Standard v3.1.0 for what stands here."
 
 
@@ -251,8 +323,12 @@ def _plain_contract(node: MapNode) -> bool:
     if isinstance(description, MapNode) and not _plain(description, {"purpose": str, "usage": str, "limitations": str}):
         return False
     return all(
-        _plain(model, OBJECT_KEYS) and "name" in model.items and _text(model, "logicalType") in ("", "object") and _plain_members(model)
-        and _plain_custom(model) and all(map(_plain_quality, _maps(model, "quality")))
+        _plain(model, OBJECT_KEYS)
+        and "name" in model.items
+        and _text(model, "logicalType") in ("", "object")
+        and _plain_members(model)
+        and _plain_custom(model)
+        and all(map(_plain_quality, _maps(model, "quality")))
         for model in _maps(node, "schema")
     )
 
@@ -280,8 +356,13 @@ def _plain_options(member: MapNode, logical: str) -> bool:
         kinds = {"minLength": int, "maxLength": int, "pattern": str}
     elif logical in ("number", "integer"):
         kinds = {"minimum": int, "maximum": int}
-    return isinstance(options, MapNode) and _plain(options, kinds) and all(
-        not isinstance(value, int) or isinstance(value, bool) or value >= 0 or key in ("minimum", "maximum") for key, value in options.value.items()
+    return (
+        isinstance(options, MapNode)
+        and _plain(options, kinds)
+        and all(
+            not isinstance(value, int) or isinstance(value, bool) or value >= 0 or key in ("minimum", "maximum")
+            for key, value in options.value.items()
+        )
     )
 
 
@@ -294,8 +375,11 @@ def _plain_custom(node: MapNode) -> bool:
 
 def _plain_quality(rule: MapNode) -> bool:
     return (
-        _plain(rule, QUALITY_KEYS) and _text(rule, "type") == "custom" and {"engine", "implementation"} <= rule.items.keys()
-        and "dimension" not in rule.items and "id" not in rule.items
+        _plain(rule, QUALITY_KEYS)
+        and _text(rule, "type") == "custom"
+        and {"engine", "implementation"} <= rule.items.keys()
+        and "dimension" not in rule.items
+        and "id" not in rule.items
     )
 
 

@@ -12,7 +12,6 @@ from typing import Any, Literal
 
 from treaty.project.findings import Position
 
-
 # How a text must be written, by the name given as ``form``: loader and JSON Schemas use the same expressions.
 FORMS: Mapping[str, str] = MappingProxyType(
     {
@@ -88,7 +87,11 @@ class Environment(Positioned):
 
     state: str = declared("folder of the lake and of the embedded database", default=".treaty", example=".treaty")
     database: str | None = declared(
-        "a PostgreSQL server instead of the embedded one, as a secret reference", default=None, example="env:TREATY_DATABASE", secret=True, form="secret-reference"
+        "a PostgreSQL server instead of the embedded one, as a secret reference",
+        default=None,
+        example="env:TREATY_DATABASE",
+        secret=True,
+        form="secret-reference",
     )
     deliver: bool = declared("whether sinks are sent anything", default=False)
 
@@ -102,7 +105,9 @@ class ProjectSettings(Positioned):
     environments: Mapping[str, Environment] = declared(
         "places where the project runs; `local` is used when none is named", factory=dict, example={"local": {"deliver": True}}
     )
-    owners: Mapping[str, str] = declared("who answers for what: a name and how to reach them", factory=dict, example={"finance": "finance@example.com"})
+    owners: Mapping[str, str] = declared(
+        "who answers for what: a name and how to reach them", factory=dict, example={"finance": "finance@example.com"}
+    )
     limits: Limits = declared("the most Treaty takes of anything", factory=Limits)
     alerts: Mapping[str, str] = declared("where alerts go: a route's name and its address", factory=dict)
 
@@ -115,8 +120,12 @@ class Deletes(Positioned):
     """How a stream says that a record is gone."""
 
     mode: Literal["none", "tombstone", "snapshot"] = declared("how deletes are told", default="none")
-    when: str | None = declared("tombstone: an expression over the record that is true for a delete", default=None, example="source('deleted') = 'true'")
-    guard_percent: int = declared("snapshot: the share of records that may vanish at once", default=20, key="guard", form="percent", example="20%")
+    when: str | None = declared(
+        "tombstone: an expression over the record that is true for a delete", default=None, example="source('deleted') = 'true'"
+    )
+    guard_percent: int = declared(
+        "snapshot: the share of records that may vanish at once", default=20, key="guard", form="percent", example="20%"
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,16 +135,24 @@ class Stream(Positioned):
     format: Literal["csv", "json", "jsonl", "xml", "table"] = declared("how the bytes are written; `table` for databases", example="csv")
     record: str | None = declared("where a record begins: an XML element or a JSON path", default=None, example="inv:Invoice")
     namespaces: Mapping[str, str] = declared("prefixes used in this stream's paths", factory=dict)
-    key: tuple[str, ...] = declared("cells that identify a record; none means content only, then there are no updates", default=(), example=["Cust", "./'Invoice No.'"])
-    version: str = declared("a cell that orders versions of a record, or `landing-order`", default="landing-order", example="iso_timestamp(updated_at)")
+    key: tuple[str, ...] = declared(
+        "cells that identify a record; none means content only, then there are no updates", default=(), example=["Cust", "./'Invoice No.'"]
+    )
+    version: str = declared(
+        "a cell that orders versions of a record, or `landing-order`", default="landing-order", example="iso_timestamp(updated_at)"
+    )
     deletes: Deletes = declared("how deletes are told", factory=Deletes)
     occurred_at: str | None = declared("a cell: when the record happened in the world", default=None)
     zone: str | None = declared("the time zone of local times", default=None, example="Europe/Berlin")
     empty: Literal["null", "value"] = declared("whether an empty text is null or a value", default="null")
     reference: bool = declared("true where other mappings look records up in it", default=False)
     client: str | None = declared("shared systems: a cell that says which client a record is of", default=None)
-    nested: Mapping[str, Literal["json"]] = declared("columns whose text is itself JSON, read by paths below the column", factory=dict, example={"line_items": "json"})
-    read: Mapping[str, Any] = declared("what the connector needs to read it", factory=dict, example={"files": "*.csv", "encoding": "cp1252"})
+    nested: Mapping[str, Literal["json"]] = declared(
+        "columns whose text is itself JSON, read by paths below the column", factory=dict, example={"line_items": "json"}
+    )
+    read: Mapping[str, Any] = declared(
+        "what the connector needs to read it", factory=dict, example={"files": "*.csv", "encoding": "cp1252"}
+    )
     write: Mapping[str, Any] = declared("what the connector needs to write it", factory=dict, example={"table": "ledger.invoice"})
     drift: Literal["evolve", "freeze", "discard_value", "quarantine"] = declared("what a change of shape does", default="evolve")
 
@@ -146,7 +163,9 @@ class System(Positioned):
 
     name: str = declared("its name; the file's name where not given", default="")
     connector: str = declared("the kind of connector", example="files")
-    connection: Mapping[str, Any] = declared("how to reach it; secrets only by reference; `{client}` stands for the client", factory=dict, secret=True)
+    connection: Mapping[str, Any] = declared(
+        "how to reach it; secrets only by reference; `{client}` stands for the client", factory=dict, secret=True
+    )
     streams: Mapping[str, Stream] = declared("the collections it offers or accepts")
     owner: str | None = declared("who answers for it", default=None)
     classification: Literal["public", "internal", "confidential", "restricted"] = declared("how sensitive its data is", default="internal")
@@ -238,7 +257,9 @@ class FieldSurvivorship(Positioned):
     """How the winner of a field, or of fields that travel together, is chosen."""
 
     fields: tuple[str, ...] = declared("the field, or the group that travels together", example=["street", "city", "postal_code"])
-    prefer: tuple[str, ...] = declared("ordered: systems by name, then `latest`, `earliest`, `most-complete`", example=["crm", "billing", "latest"])
+    prefer: tuple[str, ...] = declared(
+        "ordered: systems by name, then `latest`, `earliest`, `most-complete`", example=["crm", "billing", "latest"]
+    )
     null_is_answer: bool = declared("whether a null wins like a value", default=False)
 
 
@@ -246,7 +267,9 @@ class FieldSurvivorship(Positioned):
 class MatchKey(Positioned):
     """One match key of an identity decision: expressions over the model's fields, and how strong it is."""
 
-    expressions: tuple[str, ...] = declared("parts of the key; a null part makes no key", example=["seller_vat", "number", "type_code"], key="parts")
+    expressions: tuple[str, ...] = declared(
+        "parts of the key; a null part makes no key", example=["seller_vat", "number", "type_code"], key="parts"
+    )
     strength: Literal["strong", "weak"] = declared("weak keys may only propose", default="strong")
 
 
@@ -267,16 +290,22 @@ class DecisionRecord(Positioned):
     reason: str | None = declared("overlays, and overrides of a pack: why it differs from the standard", default=None)
     replace: bool = declared("overlays: replace the standard's table instead of merging by key", default=False)
     # transformation and value-map
-    function: str | None = declared("signature: `name(param: type, …) -> type`", default=None, form="signature", example="legacy_amount(text: string) -> decimal(18,2)")
+    function: str | None = declared(
+        "signature: `name(param: type, …) -> type`", default=None, form="signature", example="legacy_amount(text: string) -> decimal(18,2)"
+    )
     expression: str | None = declared("transformation: what runs", default=None)
     cases: tuple[CaseRow, ...] = declared("transformation: conditions and results, first match", default=())
-    otherwise: str | None = declared("cases: the result when none matches; value-map: quarantine, preserve, null or a value", default=None, null_is_text=True)
+    otherwise: str | None = declared(
+        "cases: the result when none matches; value-map: quarantine, preserve, null or a value", default=None, null_is_text=True
+    )
     map: Mapping[str, str] = declared("value-map: from and to", factory=dict)
     match: Literal["exact", "trim_casefold"] = declared("value-map: how values are compared", default="exact")
     null: str | None = declared("value-map: what a null becomes", default=None)
     examples: tuple[Mapping[str, Any], ...] = declared("inputs by parameter, and `returns` (or `fails: reason`)", default=())
     # edge-case and scope
-    when: str | None = declared("edge-case, scope: a predicate over fields, `source('path')`, `present('path')`, `failed(field)`", default=None)
+    when: str | None = declared(
+        "edge-case, scope: a predicate over fields, `source('path')`, `present('path')`, `failed(field)`", default=None
+    )
     treatment: Literal["normalise", "preserve", "quarantine", "reject"] | None = declared("edge-case: what happens", default=None)
     set: Mapping[str, str] = declared("normalise: fields and the expressions they are set to", factory=dict)
     waives: tuple[str, ...] = declared("preserve: ids of quality rules that do not mark such records", default=())
@@ -285,7 +314,9 @@ class DecisionRecord(Positioned):
     keys: tuple[MatchKey, ...] = declared("identity: match keys, strong to weak", default=())
     survivorship: tuple[FieldSurvivorship, ...] = declared("survivorship: how each winner is chosen", default=(), key="rules")
     references: str | None = declared("relationship: the model and field that is referred to", default=None, example="contact.email")
-    missing: str = declared("relationship: keep-open, stub, null, or `quarantine after D`", default="keep-open", form="missing", null_is_text=True)
+    missing: str = declared(
+        "relationship: keep-open, stub, null, or `quarantine after D`", default="keep-open", form="missing", null_is_text=True
+    )
     # prose
     sections: Mapping[str, str] = field(default_factory=dict, metadata={"internal": True})  # heading, as written in lower case → text
     options: tuple[str, ...] = field(default=(), metadata={"internal": True})  # considered options; the chosen one is in the outcome
@@ -299,7 +330,18 @@ class DecisionRecord(Positioned):
 
 # What each kind of decision must and may say beside the settings that all share; other settings are refused.
 ANY_KIND = (
-    "id", "title", "status", "date", "decision-makers", "kind", "governs", "review-by", "superseded-by", "applies", "reason", "replace"
+    "id",
+    "title",
+    "status",
+    "date",
+    "decision-makers",
+    "kind",
+    "governs",
+    "review-by",
+    "superseded-by",
+    "applies",
+    "reason",
+    "replace",
 )
 KIND_SETTINGS: Mapping[str, tuple[tuple[str, ...], tuple[str, ...]]] = MappingProxyType(
     {
@@ -344,7 +386,9 @@ class EntityMapping(Positioned):
     where: str | None = declared("outbound: which golden records are sent; inbound: none", default=None)
     key: tuple[str, ...] = declared("outbound: the sink's key columns", default=())
     delete: Literal["send", "ignore", "archive"] = declared("outbound: what a deleted golden record does", default="send")
-    mode: Literal["upsert", "at-least-once", "idempotency-key", "read-back", "same-transaction", "at-most-once+park"] = declared("outbound: how it is delivered", default="upsert")
+    mode: Literal["upsert", "at-least-once", "idempotency-key", "read-back", "same-transaction", "at-most-once+park"] = declared(
+        "outbound: how it is delivered", default="upsert"
+    )
     baseline: bool = declared("outbound: what the sink holds at the first load counts as delivered", default=False)
     reason: str | None = declared("overlays, and overrides of a pack: why it differs from the standard", default=None)
     origin: str = field(default="standard", metadata={"internal": True})
@@ -365,7 +409,9 @@ class Flow(Positioned):
     name: str = declared("its name; the file's name where not given", default="")
     mappings: tuple[str, ...] = declared("mappings it runs, inbound then outbound", example=["ubl.invoices", "invoice.ledger"])
     trigger: str = declared("`manual` or a cron line", default="manual", example="0 * * * *")
-    service_level: str | None = declared("how old the newest data may get", default=None, key="service-level", example="4h", form="duration")
+    service_level: str | None = declared(
+        "how old the newest data may get", default=None, key="service-level", example="4h", form="duration"
+    )
     owner: str | None = declared("who answers for it", default=None)
     drift: Literal["evolve", "freeze", "discard_value", "quarantine"] | None = declared("drift policy for its streams", default=None)
     alerts: str | None = declared("alert route", default=None)

@@ -12,7 +12,14 @@ from treaty.project.findings import Findings, Position, nearest, suggest
 from treaty.project.yaml import ListNode, MapNode, Node, ScalarNode, parse_yaml
 
 SETTINGS_FILE = "treaty.yaml"
-SUFFIXES: Mapping[str, str] = {"systems": ".yaml", "models": ".yaml", "decisions": ".md", "mappings": ".yaml", "flows": ".yaml", "hooks": ".py"}
+SUFFIXES: Mapping[str, str] = {
+    "systems": ".yaml",
+    "models": ".yaml",
+    "decisions": ".md",
+    "mappings": ".yaml",
+    "flows": ".yaml",
+    "hooks": ".py",
+}
 OVERLAY_FOLDERS = ("systems", "decisions", "mappings", "flows")
 OTHER_FOLDERS = ("clients", "playbook", "tests", "packs")
 KEEP = ".gitkeep"
@@ -32,7 +39,9 @@ def shipped_packs() -> tuple[str, ...]:
 def collect_files(root: Path, findings: Findings) -> dict[str, bytes]:
     """Read all files of the project in folder ``root``, packs below ``packs/NAME/``; raise UsageError where there is none."""
     if not (root / SETTINGS_FILE).is_file():
-        raise UsageError(f"{root} is no Treaty project: it has no {SETTINGS_FILE}.", remedy="Name its folder, or make one with 'treaty init DIR'.")
+        raise UsageError(
+            f"{root} is no Treaty project: it has no {SETTINGS_FILE}.", remedy="Name its folder, or make one with 'treaty init DIR'."
+        )
     files = _folder_files(root, "", findings)
     _collect_packs(root, files, "", files, findings, ())
     return files
@@ -50,7 +59,10 @@ def _folder_files(root: Path, prefix: str, findings: Findings) -> dict[str, byte
                 found.update(_client_files(client, f"clients/{client.name}", findings))
         elif entry.name not in OTHER_FOLDERS and nearest(entry.name, SUFFIXES) and not entry.name.startswith("."):
             findings.warning(
-                "unknown-folder", f"the folder {entry.name!r} is not read", suggest(entry.name, SUFFIXES, "Rename it."), Position(f"{prefix}{entry.name}")
+                "unknown-folder",
+                f"the folder {entry.name!r} is not read",
+                suggest(entry.name, SUFFIXES, "Rename it."),
+                Position(f"{prefix}{entry.name}"),
             )
     return found
 
@@ -62,8 +74,10 @@ def _client_files(folder: Path, prefix: str, findings: Findings) -> dict[str, by
             found.update(_typed_files(entry, f"{prefix}/{entry.name}", SUFFIXES[entry.name], findings))
         else:
             findings.error(
-                "unknown-folder", f"an overlay has no folder {entry.name!r}",
-                suggest(entry.name, OVERLAY_FOLDERS, "Models and hooks are of the standard: move it there."), Position(f"{prefix}/{entry.name}"),
+                "unknown-folder",
+                f"an overlay has no folder {entry.name!r}",
+                suggest(entry.name, OVERLAY_FOLDERS, "Models and hooks are of the standard: move it there."),
+                Position(f"{prefix}/{entry.name}"),
             )
     return found
 
@@ -75,16 +89,22 @@ def _typed_files(folder: Path, prefix: str, suffix: str, findings: Findings) -> 
         if path.suffix == suffix:
             found[name] = path.read_bytes()
         elif suffix != ".py" and not path.name.startswith(".") and path.stem.upper() != "README":
-            findings.warning("unknown-file", f"{path.name!r} is not read", f"Name it '{path.stem}{suffix}', or move it elsewhere.", Position(name))
+            findings.warning(
+                "unknown-file", f"{path.name!r} is not read", f"Name it '{path.stem}{suffix}', or move it elsewhere.", Position(name)
+            )
     return found
 
 
-def _collect_packs(root: Path, own: Mapping[str, bytes], prefix: str, files: dict[str, bytes], findings: Findings, above: tuple[str, ...]) -> None:
+def _collect_packs(
+    root: Path, own: Mapping[str, bytes], prefix: str, files: dict[str, bytes], findings: Findings, above: tuple[str, ...]
+) -> None:
     """Add the files of each pack that ``prefix``'s settings name, and of the packs that those name."""
     for entry, position in named_packs(own[f"{prefix}{SETTINGS_FILE}"], f"{prefix}{SETTINGS_FILE}"):
         name = PurePosixPath(entry).name
         if name in above:
-            findings.error("pack-cycle", f"packs depend on each other: {' → '.join((*above, name))}", "Remove one of the dependencies.", position)
+            findings.error(
+                "pack-cycle", f"packs depend on each other: {' → '.join((*above, name))}", "Remove one of the dependencies.", position
+            )
             continue
         below = f"packs/{name}/"
         if f"{below}{SETTINGS_FILE}" in files:

@@ -21,7 +21,12 @@ def find_hooks(content: bytes, file: str, findings: Findings) -> Iterator[Hook]:
         tree = ast.parse(text)
     except (SyntaxError, ValueError) as error:
         line, column = (error.lineno or 1, error.offset or 1) if isinstance(error, SyntaxError) else (1, 1)
-        findings.error("hook-syntax", f"not Python: {error.args[0]}", "Mend the line; Treaty reads hooks without running them.", Position(file, line, column))
+        findings.error(
+            "hook-syntax",
+            f"not Python: {error.args[0]}",
+            "Mend the line; Treaty reads hooks without running them.",
+            Position(file, line, column),
+        )
         return
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
@@ -43,16 +48,31 @@ def _hook(decorator: ast.Call, node: ast.FunctionDef | ast.AsyncFunctionDef, fil
     first = decorator.args[0] if decorator.args else None
     signature = first.value if isinstance(first, ast.Constant) else None
     if not isinstance(signature, str) or not re.match(FORMS["signature"], signature):
-        findings.error("hook-signature", f"hook {node.name!r} has no signature", 'Write @treaty.hook("name(x: string) -> string", pure=True).', where)
+        findings.error(
+            "hook-signature", f"hook {node.name!r} has no signature", 'Write @treaty.hook("name(x: string) -> string", pure=True).', where
+        )
         return None
     pure = False
     for keyword in decorator.keywords:
         if keyword.arg == "pure" and isinstance(keyword.value, ast.Constant) and isinstance(keyword.value.value, bool):
             pure = keyword.value.value
         else:
-            findings.error("hook-signature", f"hook {node.name!r}: only 'pure=True' or 'pure=False' may follow the signature", "Remove the rest.", where)
+            findings.error(
+                "hook-signature",
+                f"hook {node.name!r}: only 'pure=True' or 'pure=False' may follow the signature",
+                "Remove the rest.",
+                where,
+            )
     if isinstance(node, ast.AsyncFunctionDef):
         findings.error("hook-signature", f"hook {node.name!r} is async", "Write a plain function over Arrow arrays.", where)
         return None
     name = signature.partition("(")[0].strip()
-    return Hook(name=name, signature=signature, pure=pure, file=file, content_hash=hashlib.sha256(code.encode()).hexdigest(), code=code, position=where)
+    return Hook(
+        name=name,
+        signature=signature,
+        pure=pure,
+        file=file,
+        content_hash=hashlib.sha256(code.encode()).hexdigest(),
+        code=code,
+        position=where,
+    )

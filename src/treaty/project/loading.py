@@ -82,9 +82,19 @@ class _Loader:
             self.hooks(layer, hooks)
         read: dict[FileKind, dict[str, Any]] = {kind: self.read_all(kind) for kind in KINDS}
         return Project(
-            settings=settings, systems=read["systems"], models=read["models"], decisions=read["decisions"], mappings=read["mappings"],
-            flows=read["flows"], overlays=dict(self.overlays()), hooks=hooks, packs=packs, findings=sort_findings(self.findings),
-            files=self.files, broken=frozenset(self.broken), root=root,
+            settings=settings,
+            systems=read["systems"],
+            models=read["models"],
+            decisions=read["decisions"],
+            mappings=read["mappings"],
+            flows=read["flows"],
+            overlays=dict(self.overlays()),
+            hooks=hooks,
+            packs=packs,
+            findings=sort_findings(self.findings),
+            files=self.files,
+            broken=frozenset(self.broken),
+            root=root,
         )
 
     def settings(self) -> ProjectSettings:
@@ -105,8 +115,10 @@ class _Loader:
                 if not _reason(parsed):
                     setting = "the custom property 'treaty.reason'" if kind == "models" else "'reason:'"
                     self.findings.error(
-                        "override-without-reason", f"{name!r} takes the place of a pack's and does not say why",
-                        f"Give {setting}, or choose another name.", _position(parsed),
+                        "override-without-reason",
+                        f"{name!r} takes the place of a pack's and does not say why",
+                        f"Give {setting}, or choose another name.",
+                        _position(parsed),
                     )
                 self.standard[kind][name] = merge_file(kind, below, parsed)
 
@@ -122,7 +134,9 @@ class _Loader:
                 continue
             name = self.name(kind, parsed, file)
             if name in seen:
-                self.findings.error("duplicate-id", f"{name!r} is declared in {seen[name]} already", "Give each its own name.", _position(parsed))
+                self.findings.error(
+                    "duplicate-id", f"{name!r} is declared in {seen[name]} already", "Give each its own name.", _position(parsed)
+                )
                 continue
             seen[name] = file
             yield name, parsed
@@ -140,7 +154,10 @@ class _Loader:
             return stem
         if kind in ("decisions", "models") and declared.text != stem:
             self.findings.error(
-                "name-mismatch", f"{declared.text!r} stands in a file named {stem!r}", f"Rename the file to '{declared.text}{SUFFIXES[kind]}'.", declared.position
+                "name-mismatch",
+                f"{declared.text!r} stands in a file named {stem!r}",
+                f"Rename the file to '{declared.text}{SUFFIXES[kind]}'.",
+                declared.position,
             )
         return declared.text
 
@@ -168,7 +185,12 @@ class _Loader:
             if file.startswith(f"{prefix}hooks/") and file.endswith(".py"):
                 for hook in find_hooks(self.files[file], file, self.findings):
                     if hook.name in hooks:
-                        self.findings.error("duplicate-id", f"hook {hook.name!r} is declared in {hooks[hook.name].file} already", "Give each its own name.", hook.position)
+                        self.findings.error(
+                            "duplicate-id",
+                            f"hook {hook.name!r} is declared in {hooks[hook.name].file} already",
+                            "Give each its own name.",
+                            hook.position,
+                        )
                     hooks.setdefault(hook.name, hook)
 
     def overlays(self) -> Iterator[tuple[str, Overlay]]:

@@ -40,7 +40,12 @@ def parse_decision(content: bytes, file: str, findings: Findings) -> DecisionFil
     lines = text.splitlines()
     end = next((number for number, line in enumerate(lines[1:], start=1) if line.rstrip() == "---"), None)
     if not lines or lines[0].rstrip() != "---" or end is None:
-        findings.error("no-front-matter", "a decision record begins with settings between two lines '---'", "Put them at the top of the file.", Position(file))
+        findings.error(
+            "no-front-matter",
+            "a decision record begins with settings between two lines '---'",
+            "Put them at the top of the file.",
+            Position(file),
+        )
         return None
     settings = parse_yaml("\n".join(lines[1:end]) + "\n", file, findings, first_line=2)
     if settings is None:
@@ -101,29 +106,37 @@ def check_kind(settings: MapNode, findings: Findings) -> bool:
     for key, position in settings.keys.items():
         if key in others and key not in known:
             findings.error(
-                "setting-of-other-kind", f"{key!r} does not belong to a decision of kind {kind}", suggest(key, needed + allowed, "Remove it."), position
+                "setting-of-other-kind",
+                f"{key!r} does not belong to a decision of kind {kind}",
+                suggest(key, needed + allowed, "Remove it."),
+                position,
             )
     complete = True
     for key in needed:
         if key not in settings.items:
-            findings.error("missing-setting", f"{key!r} is missing: a decision of kind {kind} needs it", f"Add '{key}:'.", settings.position)
+            findings.error(
+                "missing-setting", f"{key!r} is missing: a decision of kind {kind} needs it", f"Add '{key}:'.", settings.position
+            )
             complete = False
     if kind == "transformation" and ("expression" in settings.items) == ("cases" in settings.items):
         findings.error(
-            "missing-setting", "a transformation has either an expression or a table of cases", "Give one of 'expression:' and 'cases:'.", settings.position
+            "missing-setting",
+            "a transformation has either an expression or a table of cases",
+            "Give one of 'expression:' and 'cases:'.",
+            settings.position,
         )
         complete = False
     if kind == "transformation" and "cases" in settings.items and "otherwise" not in settings.items:
-        findings.error(
-            "missing-setting", "'otherwise' is missing: the result when no case matches", "Add 'otherwise:'.", settings.position
-        )
+        findings.error("missing-setting", "'otherwise' is missing: the result when no case matches", "Add 'otherwise:'.", settings.position)
         complete = False
     if kind == "edge-case" and isinstance(settings.items.get("treatment"), ScalarNode):
         treatment = settings.items["treatment"]
         assert isinstance(treatment, ScalarNode)
         if (treatment.text == "normalise") != ("set" in settings.items):
             findings.error(
-                "missing-setting", "'set' says what normalise does, and only normalise has it", "Add 'set:' for normalise; remove it for other treatments.",
+                "missing-setting",
+                "'set' says what normalise does, and only normalise has it",
+                "Add 'set:' for normalise; remove it for other treatments.",
                 settings.position,
             )
             complete = False

@@ -43,7 +43,9 @@ def mask(text: str) -> str | None:
         if found and _BLOCK.match(found["value"]):
             block = indent
         start = found.start("value") if found else 0
-        rest, depth = _mask_flow(line[start:], depth) if (depth or found or line.lstrip().startswith(("- [", "- {"))) else (line[start:], depth)
+        rest, depth = (
+            _mask_flow(line[start:], depth) if (depth or found or line.lstrip().startswith(("- [", "- {"))) else (line[start:], depth)
+        )
         masked.append(line[:start] + rest)
     result = "\n".join(masked)
     return result if result != text else None

@@ -59,7 +59,11 @@ def _running_flows(project: Project, client: str, mappings: Mapping[str, EntityM
         if flow.clients and client not in flow.clients:
             continue
         named = client in flow.clients or (name in own and name not in project.flows)
-        kept = [each for each in flow.mappings if each in mappings and (named or not mappings[each].inbound or _available(project, client, mappings[each]))]
+        kept = [
+            each
+            for each in flow.mappings
+            if each in mappings and (named or not mappings[each].inbound or _available(project, client, mappings[each]))
+        ]
         inbound = [each for each in flow.mappings if each in mappings and mappings[each].inbound]
         if any(each in kept for each in inbound) or (named and kept):
             yield name, dataclasses.replace(flow, mappings=tuple(kept))
@@ -78,7 +82,11 @@ def _available(project: Project, client: str, mapping: EntityMapping) -> bool:
 
 def uses_placeholder(system: System) -> bool:
     """Whether a system's declaration has ``{client}`` in it, so that each client has one of its own."""
-    values = [system.connection, *(stream.read for stream in system.streams.values()), *(stream.write for stream in system.streams.values())]
+    values = [
+        system.connection,
+        *(stream.read for stream in system.streams.values()),
+        *(stream.write for stream in system.streams.values()),
+    ]
     return any(PLACEHOLDER in text for value in values for text in _texts(value))
 
 
@@ -97,7 +105,8 @@ def _for_client(system: System, client: str) -> System:
     if not uses_placeholder(system):
         return system
     streams = {
-        name: dataclasses.replace(stream, read=_fill(stream.read, client), write=_fill(stream.write, client)) for name, stream in system.streams.items()
+        name: dataclasses.replace(stream, read=_fill(stream.read, client), write=_fill(stream.write, client))
+        for name, stream in system.streams.items()
     }
     return dataclasses.replace(system, connection=_fill(system.connection, client), streams=streams)
 

@@ -62,15 +62,23 @@ def settings_of(declaration: type) -> tuple[Setting, ...]:
             default = each.default_factory()
         found.append(
             Setting(
-                attribute=each.name, key=meta.get("key") or each.name, type=hints[each.name], help=meta.get("help", ""),
-                example=meta.get("example"), default=default, secret=meta.get("secret", False), form=meta.get("form", ""),
+                attribute=each.name,
+                key=meta.get("key") or each.name,
+                type=hints[each.name],
+                help=meta.get("help", ""),
+                example=meta.get("example"),
+                default=default,
+                secret=meta.get("secret", False),
+                form=meta.get("form", ""),
                 null_is_text=meta.get("null_is_text", False),
             )
         )
     return tuple(found)
 
 
-def read_declared(declaration: type[Declared], node: Node, findings: Findings, *, extra: Mapping[str, Any] | None = None) -> Declared | None:
+def read_declared(
+    declaration: type[Declared], node: Node, findings: Findings, *, extra: Mapping[str, Any] | None = None
+) -> Declared | None:
     """Read a node as one declared class; None where a required setting is missing or unusable.
 
     ``extra`` gives internal attributes (origin, sections) that no file may set.
@@ -110,8 +118,10 @@ class _Reader:
         for setting in settings.values():
             if setting.required and setting.key not in node.items:
                 self.findings.error(
-                    "missing-setting", f"{setting.key!r} is missing{f' in {path}' if path else ''}: {setting.help}",
-                    f"Add '{setting.key}:'{f', such as {setting.example!r}' if setting.example else ''}.", node.position,
+                    "missing-setting",
+                    f"{setting.key!r} is missing{f' in {path}' if path else ''}: {setting.help}",
+                    f"Add '{setting.key}:'{f', such as {setting.example!r}' if setting.example else ''}.",
+                    node.position,
                 )
             if setting.required and setting.attribute not in values:
                 complete = False
@@ -151,7 +161,10 @@ class _Reader:
             if not (setting.form == "percent" and INTEGER.match(text) and 0 <= int(text) <= 100):
                 example = f", such as {setting.example!r}" if setting.example else ""
                 self.findings.error(
-                    "wrong-form", f"{path}: {text!r} is not a {setting.form}", f"Write it as {FORM_HELP[setting.form]}{example}.", node.position
+                    "wrong-form",
+                    f"{path}: {text!r} is not a {setting.form}",
+                    f"Write it as {FORM_HELP[setting.form]}{example}.",
+                    node.position,
                 )
                 return _MISSING
             return int(text)
@@ -170,7 +183,10 @@ class _Reader:
             return node.text
         shown = node.text if isinstance(node, ScalarNode) else "a list or settings"
         self.findings.error(
-            "wrong-choice", f"{path}: {shown!r} is none of {', '.join(choices)}", suggest(shown, choices, "Choose one of them."), node.position
+            "wrong-choice",
+            f"{path}: {shown!r} is none of {', '.join(choices)}",
+            suggest(shown, choices, "Choose one of them."),
+            node.position,
         )
         return _MISSING
 
@@ -200,7 +216,15 @@ class _Reader:
                 self.mark(item, f"{path}.{number}")
 
     def wrong(self, node: Node, wanted: str, path: str) -> Any:
-        shown = "a list" if isinstance(node, ListNode) else "settings" if isinstance(node, MapNode) else repr(node.text) if node.text else "nothing"
+        shown = (
+            "a list"
+            if isinstance(node, ListNode)
+            else "settings"
+            if isinstance(node, MapNode)
+            else repr(node.text)
+            if node.text
+            else "nothing"
+        )
         self.findings.error("wrong-type", f"{path or 'the file'}: expected {wanted}, found {shown}", f"Write {wanted}.", node.position)
         return _MISSING
 

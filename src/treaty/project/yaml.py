@@ -100,7 +100,9 @@ class _Builder:
                 documents += 1
                 if documents > 1:
                     self.findings.error(
-                        "yaml-documents", "a second document begins here", "Keep one document a file: remove the line '---'.",
+                        "yaml-documents",
+                        "a second document begins here",
+                        "Keep one document a file: remove the line '---'.",
                         self.position(event.start_mark),
                     )
                     break
@@ -148,10 +150,18 @@ class _Builder:
     def marks(self, event: Any) -> None:
         """Refuse tags and anchors."""
         if event.tag is not None:
-            self.findings.error("yaml-tag", f"a tag ({event.tag}) is not taken", "Remove the tag; quote the value if it is a text.", self.position(event.start_mark))
+            self.findings.error(
+                "yaml-tag",
+                f"a tag ({event.tag}) is not taken",
+                "Remove the tag; quote the value if it is a text.",
+                self.position(event.start_mark),
+            )
         if event.anchor is not None:
             self.findings.error(
-                "yaml-alias", f"an anchor (&{event.anchor}) is not taken", "Remove it and write the value out where it is used.", self.position(event.start_mark)
+                "yaml-alias",
+                f"an anchor (&{event.anchor}) is not taken",
+                "Remove it and write the value out where it is used.",
+                self.position(event.start_mark),
             )
 
     def put(self, node: Node) -> None:
@@ -188,7 +198,9 @@ def parse_yaml(content: bytes | str, file: str, findings: Findings, *, first_lin
     if text is None:
         return None
     if len(text) > MAX_CHARACTERS:
-        findings.error("file-too-large", f"the file has more than {MAX_CHARACTERS:,} characters", "Split it into several files.", Position(file))
+        findings.error(
+            "file-too-large", f"the file has more than {MAX_CHARACTERS:,} characters", "Split it into several files.", Position(file)
+        )
         return None
     problems = Findings()
     root = _parse(text, file, problems, first_line)
@@ -218,7 +230,9 @@ def _parse(text: str, file: str, findings: Findings, first_line: int) -> Node | 
         findings.error("yaml-syntax", f"not YAML: {problem}", remedy, where)
     except yaml.YAMLError as error:
         where = Position(file, first_line)
-        findings.error("yaml-syntax", f"not YAML: {str(error).splitlines()[0]}", "Remove control characters and save the file as UTF-8.", where)
+        findings.error(
+            "yaml-syntax", f"not YAML: {str(error).splitlines()[0]}", "Remove control characters and save the file as UTF-8.", where
+        )
     return None
 
 
@@ -231,5 +245,7 @@ def decode_text(content: bytes | str, file: str, findings: Findings) -> str | No
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         column = error.start - (content.rfind(b"\n", 0, error.start) + 1) + 1
-        findings.error("not-utf-8", f"byte 0x{content[error.start]:02x} is not UTF-8", "Save the file as UTF-8.", Position(file, line, column))
+        findings.error(
+            "not-utf-8", f"byte 0x{content[error.start]:02x} is not UTF-8", "Save the file as UTF-8.", Position(file, line, column)
+        )
         return None
