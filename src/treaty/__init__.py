@@ -1,0 +1,55 @@
+"""Treaty: integration is modelling, not plumbing.
+
+Everything the command line does is a function here, and gives a frozen result; records are Arrow tables:
+
+    import treaty
+
+    treaty.init("ledger", ["einvoice"])
+    result = treaty.run("ledger")
+    invoices = treaty.records("invoice", "ledger")
+
+Importing ``treaty`` costs nothing: each name is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from treaty.errors import DefectError as DefectError
+    from treaty.errors import RetryError as RetryError
+    from treaty.errors import SetAsideError as SetAsideError
+    from treaty.errors import StopError as StopError
+    from treaty.errors import TreatyError as TreatyError
+    from treaty.errors import UsageError as UsageError
+    from treaty.hooks import hook as hook
+    from treaty.operations.functions import FunctionsResult as FunctionsResult
+    from treaty.operations.functions import functions as functions
+    from treaty.operations.init import InitResult as InitResult
+    from treaty.operations.init import init as init
+    from treaty.operations.stop import StopResult as StopResult
+    from treaty.operations.stop import stop as stop
+
+_MODULES: dict[str, tuple[str, ...]] = {
+    "errors": ("TreatyError", "UsageError", "StopError", "RetryError", "SetAsideError", "DefectError"),
+    "hooks": ("hook",),
+    "operations.functions": ("functions", "FunctionsResult"),
+    "operations.init": ("init", "InitResult"),
+    "operations.stop": ("stop", "StopResult"),
+}
+_HOMES = {name: module for module, names in _MODULES.items() for name in names}
+
+__all__ = sorted(_HOMES)  # noqa: PLE0605  one list of names, with the module of each
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'treaty' has no attribute {name!r}")
+    value = getattr(import_module(f"treaty.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

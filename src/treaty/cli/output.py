@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, TextIO
 
-from treaty.cli.shapes import dump
+from treaty.operations.shapes import dump
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -1,0 +1,106 @@
+"""The verbs that read what a run made: records, explain and verify."""
+
+from __future__ import annotations
+
+import argparse
+
+import treaty
+from treaty.cli.explaining import print_explanation
+from treaty.cli.output import Output
+from treaty.errors import UsageError
+
+
+def configure_records(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``treaty records``."""
+    parser.add_argument("model", metavar="MODEL", help="a canonical model")
+    parser.add_argument("--client", help="only this client's")
+    parser.add_argument("--limit", type=int, metavar="N", help="at most so many")
+
+
+def do_records(arguments: argparse.Namespace, output: Output) -> int:
+    """Print the golden records: JSON Lines with --json, else a table."""
+    table = treaty.records(arguments.model, arguments.project, environment=arguments.environment, client=arguments.client, limit=arguments.limit)
+    if output.as_json:
+        for batch in table.to_batches(max_chunksize=1000):
+            output.json_lines(batch.to_pylist())
+        return 0
+    rows = table.to_pylist()
+    names = [name for name in table.column_names if not name.startswith("_")]
+    shown = [(row["_client"], *(_brief(row[name]) for name in names), "; ".join(_source(each) for each in row["_sources"]), row["_findings"]) for row in rows]
+    output.table(("client", *names, "sources", "findings"), shown)
+    output.line(f"{len(rows)} golden records of {arguments.model}.", "bold")
+    return 0
+
+
+def _brief(value: object) -> object:
+    if isinstance(value, list):
+        return f"{len(value)} × …" if value and isinstance(value[0], dict) else value
+    return value
+
+
+def _source(source: dict[str, str]) -> str:
+    return f"{source['system']}/{source['stream']}/{source['source_key']}"
+
+
+def configure_explain(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``treaty explain``."""
+    parser.add_argument("model", metavar="MODEL", help="a canonical model")
+    parser.add_argument("key", metavar="KEY", nargs="?", help="canonical id, or business key with its parts joined by |")
+    parser.add_argument("field", metavar="FIELD", nargs="?", help="the field to explain; without it the record as a whole")
+    parser.add_argument("--client", help="the client, where several have such a record")
+    parser.add_argument("--source", metavar="SYSTEM/STREAM/KEY", help="a record by its place in the source, for what never became canonical")
+
+
+def do_explain(arguments: argparse.Namespace, output: Output) -> int:
+    """Explain one value or record; status 1 where what is stored differs."""
+    key, field = arguments.key, arguments.field
+    if arguments.source is not None:
+        if field is not None:
+            raise UsageError("Both a KEY and --source are given.", remedy="With --source write only MODEL and, if you like, FIELD.")
+        key, field = None, key
+    elif key is None:
+        raise UsageError("No record is named.", remedy="Give KEY, or --source SYSTEM/STREAM/KEY for what never became canonical.")
+    result = treaty.explain(
+        arguments.model, key, field, project=arguments.project, environment=arguments.environment,
+        client=arguments.client, source=arguments.source,
+    )  # fmt: skip
+    if output.as_json:
+        output.json(result)
+    else:
+        print_explanation(result, output)
+    return 1 if result.agrees is False else 0
+
+
+def configure_verify(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``treaty verify``."""
+    parser.add_argument("--client", help="only this client")
+
+
+def do_verify(arguments: argparse.Namespace, output: Output) -> int:
+    """Print the sums; status 1 where one does not add up."""
+    result = treaty.verify(arguments.project, environment=arguments.environment, client=arguments.client)
+    if output.as_json:
+        output.json(result)
+    else:
+        print_verification(result, output)
+    return 0 if result.ok else 1
+
+
+def print_verification(result: treaty.VerifyResult, output: Output) -> None:
+    """Print what landed against what became of it, and what is desired against what was acknowledged."""
+    states = ("canonical", "superseded", "quarantined", "duplicate", "filtered", "erased", "pending")
+    rows = [
+        (each.client, each.stream, each.mapping, each.landed, *(each.dispositions.get(state, 0) for state in states), _sign(each.ok)) for each in result.streams
+    ]
+    output.table(("client", "stream", "mapping", "landed", *states, ""), rows)
+    outcomes = ("acknowledged", "dead_lettered", "ambiguous", "coalesced", "held", "waiting")
+    if result.sinks:
+        sinks = [(each.client, each.sink, each.mapping, each.desired, *(getattr(each, name) for name in outcomes), _sign(each.ok)) for each in result.sinks]
+        output.table(("client", "sink", "mapping", "desired", *(name.replace("_", "-") for name in outcomes), ""), sinks)
+    for problem in result.problems:
+        output.line(problem, "bold red")
+    output.line("Everything is accounted for." if result.ok else "Something is not accounted for.", "bold green" if result.ok else "bold red")
+
+
+def _sign(ok: bool) -> tuple[str, str]:
+    return ("ok", "green") if ok else ("broken", "bold red")

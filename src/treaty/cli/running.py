@@ -1,0 +1,63 @@
+"""The verb that runs flows."""
+
+from __future__ import annotations
+
+import argparse
+
+import treaty
+from treaty.cli.arguments import day
+from treaty.cli.output import Output
+
+SHOWN = ("canonical", "superseded", "quarantined", "duplicate", "filtered")
+
+
+def configure_run(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``treaty run``."""
+    parser.add_argument("--apply", action="store_true", help="apply the folder first, where it differs from the applied project")
+    parser.add_argument("--dry", action="store_true", help="send nothing to any sink")
+    parser.add_argument("--as-of", type=day, metavar="DATE", help="the day of as_of() and of periods; else today")
+    parser.add_argument("--client", help="only this client's flows")
+    parser.add_argument("--flow", help="only this flow")
+
+
+def do_run(arguments: argparse.Namespace, output: Output) -> int:
+    """Run the flows; status 1 where one failed or something is not accounted for."""
+    with output.progress() as progress:
+        result = treaty.run(
+            arguments.project, environment=arguments.environment, client=arguments.client, flow=arguments.flow, apply=arguments.apply,
+            as_of=arguments.as_of, dry=arguments.dry, progress=progress,
+        )  # fmt: skip
+    if output.as_json:
+        output.json(result)
+    else:
+        print_run(result, output)
+    return 0 if result.ok else 1
+
+
+def print_run(result: treaty.RunResult, output: Output) -> None:
+    """Print what each flow landed, what became of it, and what was delivered."""
+    for notice in result.notices:
+        output.line(notice, "yellow")
+    streams = [(flow, stream) for flow in result.flows for stream in flow.streams]
+    if streams:
+        rows = [
+            (flow.client, flow.flow, stream.stream, stream.mapping, stream.landed, *(stream.dispositions.get(state, 0) for state in SHOWN)) for flow, stream in streams
+        ]
+        output.table(("client", "flow", "stream", "mapping", "landed", *SHOWN), rows)
+    sent = [(flow, each) for flow in result.flows for each in flow.deliveries]
+    if sent:
+        rows = [(flow.client, each.sink, each.acknowledged, each.dead_lettered, each.ambiguous, each.coalesced, each.held, each.waiting) for flow, each in sent]
+        output.table(("client", "sink", "acknowledged", "dead-lettered", "ambiguous", "coalesced", "held", "waiting"), rows)
+    for flow in result.flows:
+        if flow.error:
+            output.line(f"{flow.flow} of {flow.client} failed: {flow.error}", "bold red")
+    landed = sum(stream.landed for _, stream in streams)
+    quarantined = sum(stream.dispositions.get("quarantined", 0) for _, stream in streams)
+    if not result.flows:
+        output.line("No flow runs: the project has none, or none for that client.", "yellow")
+    elif result.ok and not result.changed:
+        output.line("Nothing changed: no source had anything new.", "bold green")
+    elif result.ok:
+        output.line(f"Done: {landed} records landed.", "bold green")
+    if quarantined:
+        output.line("See what was set aside, and why: treaty quarantine list", "dim")

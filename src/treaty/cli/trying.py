@@ -1,0 +1,54 @@
+"""The verb that tries a mapping on one pasted record."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+import treaty
+from treaty.cli.explaining import say
+from treaty.cli.output import Output
+from treaty.errors import UsageError
+
+
+def configure_try(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``treaty try``."""
+    parser.add_argument("mapping", metavar="MAPPING", help="an inbound mapping")
+    parser.add_argument("file", metavar="FILE", help="a file in the stream's format, or - for what is pasted")
+    parser.add_argument("--client", help="as this client's overlay has it; else the first client that runs it")
+
+
+def do_try(arguments: argparse.Namespace, output: Output) -> int:
+    """Show what the records of a file would become; status 1 where one would be quarantined."""
+    result = treaty.try_mapping(arguments.mapping, read_input(arguments.file), project=arguments.project, client=arguments.client)
+    good = all(record.state == "canonical" for record in result.records)
+    if output.as_json:
+        output.json(result)
+        return 0 if good else 1
+    for number, record in enumerate(result.records, 1):
+        style = "bold green" if record.state == "canonical" else "bold red"
+        output.line(f"Record {number} would be {record.state}{': ' + record.reason if record.reason else ''}.", style)
+        notes = {note.field: f"{note.rule} ({say(note.value)})" for note in record.notes}
+        rows = [(name, say(value), notes.get(name, ""), result.cells.get(name, "")) for name, value in record.fields.items()]
+        output.table(("field", "value", "problem", "cell"), rows)
+        for note in record.notes:
+            if note.field not in record.fields:
+                output.line(f"{note.field or 'record'}: {note.rule} {say(note.value)}", "yellow")
+        if record.findings:
+            output.line(f"Marked by {', '.join(record.findings)}", "yellow")
+        if record.decisions:
+            output.line(f"Decisions that changed something: {', '.join(record.decisions)}")
+    for refusal in result.refusals:
+        output.line(f"Refused: {refusal}", "bold red")
+    return 0 if good and not result.refusals else 1
+
+
+def read_input(name: str) -> bytes:
+    """Return the content of a file, or of standard input for ``-``."""
+    if name == "-":
+        return sys.stdin.buffer.read()
+    try:
+        return Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}.", remedy="Name a file, or - to paste.") from error
