@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from contextlib import suppress
 from pathlib import Path
 
 import duckdb
@@ -12,6 +13,7 @@ from treaty.project.declarations import Limits
 from treaty.settings import RuntimeSettings
 
 LAKE = "lake"
+_LOST = ("connection", "libpq", "failed to execute query", "failed to commit", "could not connect", "terminating")
 _EXTENSIONS = ("postgres_scanner", "ducklake")
 
 
@@ -52,6 +54,19 @@ def attach_lake(connection: duckdb.DuckDBPyConnection, conninfo: str, data_path:
 def detach_lake(connection: duckdb.DuckDBPyConnection) -> None:
     """Let go of the lake; the engine's temporary tables stay."""
     connection.execute(f"detach database if exists {LAKE}")
+
+
+def is_transient(error: Exception) -> bool:
+    """Tell whether an error is a conflict with another commit or a lost connection to the catalog."""
+    if isinstance(error, duckdb.TransactionException):
+        return True
+    return isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in _LOST)
+
+
+def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
+    """End the open transaction; after a failed COMMIT there is none any more."""
+    with suppress(duckdb.Error):
+        connection.execute("rollback")
 
 
 def quote(text: str) -> str:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import getpass
 import shutil
 import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import psycopg
+
+from treaty.clock import Clock, system_clock
 from treaty.faults import faultpoint
 from treaty.project.declarations import Limits
 from treaty.sessions.postgres import CATALOG_SCHEMA, Connection, Database, find_database, prepare_database
@@ -27,13 +33,19 @@ class Session:
     """
 
     lake_name = "lake"
+    lock_timeout_error = psycopg.errors.LockNotAvailable
 
-    def __init__(self, state: Path, database: Database, limits: Limits, settings: RuntimeSettings) -> None:
+    def __init__(self, state: Path, database: Database, limits: Limits, settings: RuntimeSettings, clock: Clock = system_clock) -> None:
         self.state = state
         self.data_path = state / "lake"
         self.database = database
         self.limits = limits
         self.settings = settings
+        self.clock = clock
+        self.who = _user_name()
+        self.tables: Mapping[str, Mapping[str, str]] = {}  # the lake's tables, as far as they were read
+        self.audited: set[str] = set()  # wide scopes that the audit log has from this session
+        self.files_made = 0
         self._duck: duckdb.DuckDBPyConnection | None = None
         self._pg: Connection | None = None
         self._catalog: Connection | None = None
@@ -93,6 +105,29 @@ class Session:
             detach_lake(self._duck)
             self._attach(self._duck)
 
+    def is_transient(self, error: Exception) -> bool:
+        """Tell whether a database error may pass by itself: a conflict with another commit, or a lost connection."""
+        if isinstance(error, psycopg.OperationalError):
+            return True
+        from treaty.sessions.duckdb import is_transient
+
+        return is_transient(error)
+
+    def roll_back(self) -> None:
+        """End the engine's open transaction, if there still is one."""
+        from treaty.sessions.duckdb import roll_back
+
+        if self._duck is not None:
+            roll_back(self._duck)
+
+    def release(self, lock: int) -> None:
+        """Give an advisory lock back; a connection that cannot is closed, which gives it back too."""
+        self._release("select pg_advisory_unlock(%s)", (lock,))
+
+    def release_pair(self, kind: int, number: int) -> None:
+        """Give an advisory lock of two numbers back."""
+        self._release("select pg_advisory_unlock(%s, %s)", (kind, number))
+
     def close(self) -> None:
         """Close whatever was opened."""
         for connection in (self._duck, self._pg, self._catalog):
@@ -108,6 +143,15 @@ class Session:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.close()
+
+    def _release(self, statement: str, numbers: tuple[int, ...]) -> None:
+        if self._catalog is None or self._catalog.closed:
+            return
+        try:
+            self._catalog.execute(statement.encode(), numbers)
+        except psycopg.Error:
+            with suppress(psycopg.Error):
+                self._catalog.close()
 
     def _attach(self, connection: duckdb.DuckDBPyConnection) -> None:
         """Attach the lake; the first time of all, when that makes the catalog, under a lock."""
@@ -125,7 +169,9 @@ class Session:
             self.catalog.execute("select pg_advisory_unlock(%s)", (_ATTACH_LOCK,))
 
 
-def open_session(state: Path, database: str | None, limits: Limits, settings: RuntimeSettings | None = None) -> Session:
+def open_session(
+    state: Path, database: str | None, limits: Limits, settings: RuntimeSettings | None = None, clock: Clock = system_clock
+) -> Session:
     """Open a state folder; ``database`` is the URL of a PostgreSQL server, None for the embedded one.
 
     Raises ``StopError`` for what somebody must mend and ``RetryError`` for a server that may come back.
@@ -136,4 +182,11 @@ def open_session(state: Path, database: str | None, limits: Limits, settings: Ru
     found = find_database(state, database, settings)
     prepare_database(found)
     faultpoint("session.opened")
-    return Session(state, found, limits, settings)
+    return Session(state, found, limits, settings, clock)
+
+
+def _user_name() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"

@@ -1,0 +1,202 @@
+"""The commit: prepared work goes into the lake in one short transaction, all of it or nothing.
+
+Work is prepared outside the lock (:func:`prepare_select`, :func:`prepare_rows`), as Parquet files below the lake's data folder or, if
+it is small and flat, as rows for the catalog. The transaction only registers and inserts them, with the batch's row and the cursors.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from treaty.errors import DefectError
+from treaty.faults import faultpoint
+from treaty.lake.batches import Batch, batch_committed, batch_row, close_batch
+from treaty.lake.cursors import Fence, check_fence
+from treaty.lake.names import lake_table, quote_name, quote_text
+from treaty.lake.schema import is_flat, table_columns
+from treaty.lake.scope import ClientScope, client_of
+from treaty.lake.transaction import run_transaction
+from treaty.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class TableWrite:
+    """Prepared rows of one table: Parquet files, or values by column."""
+
+    table: str
+    rows: int
+    files: tuple[Path, ...] = ()
+    columns: tuple[str, ...] = ()
+    values: tuple[tuple[Any, ...], ...] = ()
+
+
+def prepare_select(session: Session, batch: Batch, table: str, select: str, *, ordered: bool = False) -> TableWrite | None:
+    """Run a query and keep its rows for a table, matched by column name; None if there are none.
+
+    The query is run now, outside the lock. Columns it does not give are null. ``ordered`` keeps its order, at the cost of one core.
+    """
+    path = prepared_path(session, batch, table)
+    written = session.duck.execute(
+        f"copy ({select}) to {quote_text(str(path))} (format parquet, compression zstd, row_group_size {session.settings.row_group_rows}, "
+        f"preserve_order {str(ordered).lower()})"
+    ).fetchone()
+    rows = int(written[0]) if written else 0
+    if rows == 0:
+        path.unlink(missing_ok=True)
+        return None
+    return keep_file(session, table, path, rows)
+
+
+def prepare_rows(session: Session, batch: Batch, table: str, rows: Sequence[Mapping[str, Any]]) -> TableWrite | None:
+    """Keep rows given as dictionaries, all with the same keys, for a table; None if there are none."""
+    if not rows:
+        return None
+    columns = tuple(rows[0])
+    values = tuple(tuple(row[name] for name in columns) for row in rows)
+    known = _known_columns(session, table)
+    if is_flat(known) and len(values) * len(columns) <= session.settings.inline_cells:
+        return TableWrite(table, len(values), columns=columns, values=values)
+    import pyarrow as pa
+
+    by_column = dict(zip(columns, zip(*values, strict=True), strict=True))
+    relation = pa.table({name: pa.array([_as_text(value) if known[name] == "UUID" else value for value in by_column[name]]) for name in columns})
+    session.duck.register("_prepared_rows", relation)
+    try:
+        casts = ", ".join(f"{quote_name(name)}::{known[name]} as {quote_name(name)}" for name in columns)
+        return prepare_select(session, batch, table, f"select {casts} from _prepared_rows", ordered=True)
+    finally:
+        session.duck.unregister("_prepared_rows")
+
+
+def prepared_path(session: Session, batch: Batch, table: str) -> Path:
+    """Return a new path for a file of a batch: its number is in the name, so that a sweep knows whose it is."""
+    folder = session.data_path / "main" / table
+    folder.mkdir(parents=True, exist_ok=True)
+    session.files_made += 1
+    return folder / f"{batch.number}-{os.getpid()}-{session.files_made}.parquet"
+
+
+def keep_file(session: Session, table: str, path: Path, rows: int) -> TableWrite:
+    """Take a written Parquet file as rows of a table, on disk for good; a few flat rows become catalog rows instead."""
+    known = _known_columns(session, table)
+    if is_flat(known) and rows * len(known) <= session.settings.inline_cells:
+        cursor = session.duck.execute(f"select * from read_parquet({quote_text(str(path))})")
+        columns = tuple(each[0] for each in cursor.description or ())
+        values = tuple(cursor.fetchall())
+        path.unlink()
+        return TableWrite(table, rows, columns=columns, values=values)
+    sync_file(path)
+    return TableWrite(table, rows, files=(path,))
+
+
+def commit(
+    session: Session,
+    scope: ClientScope,
+    writes: Sequence[TableWrite | None],
+    *,
+    batch: Batch,
+    fences: Sequence[Fence] = (),
+    message: str = "",
+    counts: Mapping[str, Any] | None = None,
+) -> None:
+    """Commit prepared work, the cursors it moves and the batch's row in one transaction.
+
+    Raises ``RetryError`` if a fence does not hold (nothing was written, the prepared files are removed) or the database went away.
+    """
+    if client_of(scope) != batch.client:
+        raise DefectError(f"a batch of client {batch.client} cannot be committed in the scope of {client_of(scope)}")
+    present = [write for write in writes if write is not None and write.rows]
+    for write in present:
+        _known_columns(session, write.table)
+    for folder in {path.parent for write in present for path in write.files}:
+        sync_folder(folder)
+    faultpoint("commit.pre_lock")
+    tries = 0
+
+    def body() -> None:
+        nonlocal tries
+        tries += 1
+        if tries > 1 and batch_committed(session, batch.number):
+            return
+        for fence in fences:
+            check_fence(session, fence)
+        faultpoint("commit.pre_write")
+        _write(session, present, fences, batch, message, counts or {})
+
+    try:
+        run_transaction(session, body)
+    except BaseException:
+        _discard(session, batch, present)
+        raise
+    finally:
+        close_batch(session, batch)
+
+
+def discard(session: Session, batch: Batch, writes: Sequence[TableWrite | None]) -> None:
+    """Remove prepared work that will not be committed."""
+    for write in writes:
+        for path in write.files if write else ():
+            path.unlink(missing_ok=True)
+    close_batch(session, batch)
+
+
+def sync_file(path: Path) -> None:
+    """Make a file's content outlive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlive a power cut."""
+    sync_file(folder)
+
+
+def _write(session: Session, writes: Sequence[TableWrite], fences: Sequence[Fence], batch: Batch, message: str, counts: Mapping[str, Any]) -> None:
+    duck = session.duck
+    for write in writes:
+        for path in write.files:
+            duck.execute(f"call ducklake_add_data_files({quote_text(session.lake_name)}, {quote_text(write.table)}, {quote_text(str(path))}, allow_missing => true)")
+        _insert(session, write.table, write.columns, write.values)
+    for row in (fence.row(batch.number) for fence in fences):
+        _insert(session, "cursor", tuple(row), (tuple(row.values()),))
+    row = batch_row(batch, session.clock(), counts)
+    _insert(session, "batch", tuple(row), (tuple(row.values()),))
+    duck.execute(f"call {session.lake_name}.set_commit_message({quote_text(batch.client)}, {quote_text(message or batch.kind)})")
+
+
+def _insert(session: Session, table: str, columns: tuple[str, ...], values: tuple[tuple[Any, ...], ...]) -> None:
+    if not values:
+        return
+    names = ", ".join(quote_name(name) for name in columns)
+    marks = ", ".join("(" + ", ".join("?" for _ in columns) + ")" for _ in values)
+    session.duck.execute(f"insert into {lake_table(table)} ({names}) values {marks}", [value for row in values for value in row])
+
+
+def _discard(session: Session, batch: Batch, writes: Sequence[TableWrite]) -> None:
+    """Remove the files of a commit that failed, if it is certain that it failed."""
+    try:
+        if batch_committed(session, batch.number):
+            return
+    except Exception:  # noqa: BLE001 - the database is away: the outcome is unknown, a later sweep removes what is not referred to
+        return
+    for write in writes:
+        for path in write.files:
+            path.unlink(missing_ok=True)
+
+
+def _known_columns(session: Session, table: str) -> Mapping[str, str]:
+    known = table_columns(session, table)
+    if known is None:
+        raise DefectError(f"the lake has no table {table}: it must be made before work for it is prepared")
+    return known
+
+
+def _as_text(value: Any) -> Any:
+    return None if value is None else str(value)

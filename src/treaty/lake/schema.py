@@ -1,0 +1,196 @@
+"""The lake's tables: the fixed ones, and those of a stream or a model, made or widened when they are first needed.
+
+All are append-only. Columns of ours begin with an underscore.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from treaty.compiler.types import DecimalType, ListType, ScalarType, StructType, Type
+from treaty.faults import faultpoint
+from treaty.lake.names import (
+    contribution_table,
+    golden_end_table,
+    golden_table,
+    lake_table,
+    landed_table,
+    quote_name,
+)
+from treaty.lake.transaction import run_transaction
+from treaty.sessions import Session
+
+Columns = Mapping[str, str]  # column → DuckDB type
+
+
+def _columns(text: str) -> Columns:
+    pairs = (line.split(None, 1) for line in text.strip().split(";") if line.strip())
+    return MappingProxyType({name: kind.strip() for name, kind in pairs})
+
+
+FIXED_TABLES: Mapping[str, Columns] = MappingProxyType(
+    {
+        "object": _columns("_hash VARCHAR; _client VARCHAR; size_bytes BIGINT; path VARCHAR; start_byte BIGINT; encryption VARCHAR; _batch BIGINT"),
+        "receipt": _columns(
+            "_receipt_id UUID; _client VARCHAR; system VARCHAR; stream VARCHAR; origin VARCHAR; arrival INTEGER; object_hash VARCHAR; "
+            "columns VARCHAR; details VARCHAR; records BIGINT; skipped BIGINT; _received_at TIMESTAMPTZ; _batch BIGINT"
+        ),
+        "disposition": _columns(
+            "_landed_id UUID; _client VARCHAR; _system VARCHAR; _stream VARCHAR; _mapping VARCHAR; _generation INTEGER; "
+            "state VARCHAR; reason VARCHAR; _batch BIGINT"
+        ),
+        "quarantine": _columns(
+            "_landed_id UUID; _client VARCHAR; _system VARCHAR; _stream VARCHAR; _mapping VARCHAR; _generation INTEGER; model VARCHAR; "
+            "field VARCHAR; rule VARCHAR; value VARCHAR; group_id VARCHAR; _findings VARCHAR[]; fields VARCHAR; opened_at TIMESTAMPTZ; _batch BIGINT"
+        ),
+        "xref": _columns(
+            "_client VARCHAR; _model VARCHAR; _system VARCHAR; _stream VARCHAR; _source_key VARCHAR; _member_id UUID; _canonical_id UUID; "
+            "_keys VARCHAR[]; _matched_by VARCHAR; _valid_from TIMESTAMPTZ; _batch BIGINT"
+        ),
+        "xref_end": _columns("_client VARCHAR; _model VARCHAR; _member_id UUID; _canonical_id UUID; _valid_to TIMESTAMPTZ; _batch BIGINT"),
+        "cursor": _columns("_client VARCHAR; system VARCHAR; stream VARCHAR; seq BIGINT; position VARCHAR; _batch BIGINT"),
+        "batch": _columns(
+            "_batch BIGINT; _client VARCHAR; kind VARCHAR; stream VARCHAR; mapping VARCHAR; applied_id VARCHAR; generation INTEGER; as_of DATE; "
+            "versions VARCHAR; started_at TIMESTAMPTZ; finished_at TIMESTAMPTZ; counts VARCHAR"
+        ),
+        "generation": _columns("_client VARCHAR; _mapping VARCHAR; _generation INTEGER; applied_id VARCHAR; _batch BIGINT"),
+        "applied": _columns("applied_id VARCHAR; content_hash VARCHAR; content VARCHAR; applied_at TIMESTAMPTZ; who VARCHAR; _batch BIGINT"),
+    }
+)
+_LANDED = _columns(
+    "_landed_id UUID; _client VARCHAR; _receipt_id UUID; _locator BIGINT; _source_key VARCHAR; _source_version BIGINT; _op VARCHAR; "
+    "_hash UUID; _supersedes UUID; _late BOOLEAN; _received_at TIMESTAMPTZ; _batch BIGINT"
+)
+_CONTRIBUTION = _columns(
+    "_landed_id UUID; _client VARCHAR; _mapping VARCHAR; _generation INTEGER; _system VARCHAR; _stream VARCHAR; _source_key VARCHAR; "
+    "_source_version BIGINT; _received_at TIMESTAMPTZ; _member_id UUID; _keys VARCHAR[]; _fired BIGINT[]; _findings VARCHAR[]; "
+    "_notes STRUCT(field VARCHAR, rule VARCHAR, value VARCHAR)[]; _batch BIGINT"
+)
+_GOLDEN = _columns(
+    "_canonical_id UUID; _client VARCHAR; _version INTEGER; _valid_from TIMESTAMPTZ; _deleted BOOLEAN; _generation INTEGER; "
+    "_winners VARCHAR; _landed_id UUID; _batch BIGINT"
+)
+_GOLDEN_END = _columns("_client VARCHAR; _canonical_id UUID; _version INTEGER; _valid_to TIMESTAMPTZ; _batch BIGINT")
+_SCALARS = {
+    "string": "VARCHAR",
+    "boolean": "BOOLEAN",
+    "integer": "BIGINT",
+    "date": "DATE",
+    "time": "TIME",
+    "timestamp": "TIMESTAMPTZ",
+    "local_timestamp": "TIMESTAMP",
+    "bytes": "BLOB",
+}
+_INLINED_ROWS = 64  # rows of one insert that a flat table keeps in the catalog; more are slower there than in a file
+
+
+def column_type(kind: Type) -> str:
+    """Return the DuckDB type that holds a Treaty type."""
+    match kind:
+        case ScalarType(name):
+            return _SCALARS.get(name, "VARCHAR")
+        case DecimalType(precision, scale):
+            return f"DECIMAL({precision},{scale})"
+        case ListType(item):
+            return f"{column_type(item)}[]"
+        case StructType(members):
+            return "STRUCT(" + ", ".join(f"{quote_name(name)} {column_type(member)}" for name, member in members) + ")"
+    raise TypeError(f"not a Treaty type: {kind!r}")
+
+
+def prepare_lake(session: Session) -> None:
+    """Make the fixed tables if they are missing; any number of processes may do so at once."""
+    missing = [name for name in FIXED_TABLES if name not in _known(session)]
+    if missing:
+        _refresh(session)
+        missing = [name for name in FIXED_TABLES if name not in _known(session)]
+    if not missing:
+        return
+    faultpoint("schema.pre_create")
+    run_transaction(session, lambda: [_create(session, name, columns) for name, columns in FIXED_TABLES.items()])
+    faultpoint("schema.post_create")
+    run_transaction(session, lambda: _inline_flat_tables(session))
+    _refresh(session)
+
+
+def ensure_landed(session: Session, system: str, stream: str, columns: Mapping[str, str] | None) -> str:
+    """Make or widen the table of a stream's landed rows; ``columns`` are the physical ones, None for documents. Return its name."""
+    table = landed_table(system, stream)
+    own = {"payload": "VARCHAR"} if columns is None else {name: "VARCHAR" for name in columns}
+    ensure_table(session, table, {**_LANDED, **own})
+    return table
+
+
+def ensure_model(session: Session, model: str, fields: Mapping[str, Type]) -> None:
+    """Make or widen the tables of a model: contributions, golden versions and their ends."""
+    own = {name: column_type(kind) for name, kind in fields.items()}
+    ensure_table(session, contribution_table(model), {**_CONTRIBUTION, **own})
+    ensure_table(session, golden_table(model), {**_GOLDEN, **own})
+    ensure_table(session, golden_end_table(model), _GOLDEN_END)
+
+
+def ensure_table(session: Session, table: str, columns: Columns) -> None:
+    """Make a table, or add the columns that it lacks. The type of a column that is there is not changed."""
+    if _lacks(session, table, columns):
+        _refresh(session)
+        if _lacks(session, table, columns):
+            run_transaction(session, lambda: _create(session, table, columns))
+            _refresh(session)
+
+
+def table_columns(session: Session, table: str) -> Columns | None:
+    """Return the columns of a lake table and their types, None if there is no such table."""
+    if table not in _known(session):
+        _refresh(session)
+    return _known(session).get(table)
+
+
+def _lacks(session: Session, table: str, columns: Columns) -> bool:
+    known = _known(session).get(table)
+    return known is None or not known.keys() >= columns.keys()
+
+
+def _known(session: Session) -> Mapping[str, Columns]:
+    if not session.tables:
+        _refresh(session)
+    return session.tables
+
+
+def _refresh(session: Session) -> None:
+    """Read the lake's tables. They only grow, so what was read once stays true."""
+    session.tables = _read_tables(session)
+
+
+def _read_tables(session: Session) -> dict[str, dict[str, str]]:
+    rows = session.duck.execute(
+        "select table_name, column_name, data_type from duckdb_columns() where database_name = ? order by table_name, column_index",
+        [session.lake_name],
+    ).fetchall()
+    tables: dict[str, dict[str, str]] = {}
+    for table, column, kind in rows:
+        tables.setdefault(table, {})[column] = kind
+    return tables
+
+
+def _create(session: Session, table: str, columns: Columns) -> None:
+    """Make or widen a table inside the open transaction, going by what that transaction sees."""
+    there = _read_tables(session).get(table)
+    if there is None:
+        parts = ", ".join(f"{quote_name(name)} {kind}" for name, kind in columns.items())
+        session.duck.execute(f"create table {lake_table(table)} ({parts})")
+        return
+    for name, kind in columns.items():
+        if name not in there:
+            session.duck.execute(f"alter table {lake_table(table)} add column {quote_name(name)} {kind}")
+
+
+def _inline_flat_tables(session: Session) -> None:
+    for table, columns in FIXED_TABLES.items():
+        if is_flat(columns):
+            session.duck.execute(f"call {session.lake_name}.set_option('data_inlining_row_limit', {_INLINED_ROWS}, table_name => '{table}')")
+
+
+def is_flat(columns: Columns) -> bool:
+    """Tell whether rows of these columns may be kept in the catalog: lists and structs do not read back from there."""
+    return not any("[" in kind or "STRUCT" in kind for kind in columns.values())
