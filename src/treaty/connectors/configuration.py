@@ -35,7 +35,6 @@ class _Setting:
     key: str
     type: Any
     required: bool
-    secret: bool
     help: str
     example: Any
 
@@ -47,9 +46,7 @@ def _settings_of(declaration: type) -> Mapping[str, _Setting]:
     for each in dataclasses.fields(declaration):
         required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
         key = each.metadata.get("key") or each.name
-        found[key] = _Setting(
-            each.name, key, hints[each.name], required, each.metadata.get("secret", False), each.metadata.get("help", ""), each.metadata.get("example")
-        )
+        found[key] = _Setting(each.name, key, hints[each.name], required, each.metadata.get("help", ""), each.metadata.get("example"))
     return found
 
 
@@ -77,7 +74,8 @@ def _read(declaration: type, values: Mapping[str, Any], *, resolve: bool) -> tup
     for key, value in values.items():
         setting = settings.get(key)
         if setting is None:
-            problems.append(Problem(key, f"unknown setting {key!r}.", suggest(key, settings, f"Known: {', '.join(sorted(settings)) or 'none'}.")))
+            known = f"Known: {', '.join(sorted(settings)) or 'none'}."
+            problems.append(Problem(key, f"unknown setting {key!r}.", suggest(key, settings, known)))
             continue
         try:
             read[setting.attribute] = _value(setting, setting.type, value, resolve)

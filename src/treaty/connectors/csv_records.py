@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TextIO
 
 from treaty.connectors.batches import table_batches
-from treaty.connectors.csv_survey import Survey, sniff_delimiter
+from treaty.connectors.csv_survey import Survey, csv_reader, sniff_delimiter
 from treaty.connectors.encodings import as_utf8, find_encoding
+from treaty.connectors.exceeded import limit_exceeded
 from treaty.connectors.folders import Copy
 from treaty.connectors.interface import CsvScan, Refusal, Rows
 from treaty.errors import SetAsideError
@@ -98,15 +99,10 @@ def _columns_of(text: Copy, dialect: Dialect, settings: CsvSettings, limits: Lim
     records = CsvRecords(text, dialect, None, limits, refusals)
     first = records.first()
     if first is None:
-        why = refusals[0] if refusals else None
-        raise SetAsideError(
-            why.reason if why else "empty-file", f"no header: {why.message if why else 'the file holds blank lines only.'}", remedy="Have it sent again."
-        )
+        reason, message = (refusals[0].reason, refusals[0].message) if refusals else ("empty-file", "the file holds blank lines only.")
+        raise SetAsideError(reason, f"no header: {message}", remedy="Have it sent again.")
     if len(first) > limits.fields:
-        raise SetAsideError(
-            "too-many-fields", f"{len(first)} columns are more than limits.fields ({limits.fields}).",
-            remedy="Raise `limits: fields` in treaty.yaml, or declare the delimiter under `read: delimiter`.",
-        )  # fmt: skip
+        raise limit_exceeded(limits, "fields", f"{len(first)} columns are more than")
     if dialect.header:
         return unique_names(first)
     if settings.columns:
@@ -138,14 +134,6 @@ def unique_names(names: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
         if new != name:
             renamed.append(f"{name!r} at {position} is {new!r}")
     return tuple(found), renamed
-
-
-class _RecordTooLong(Exception):
-    """A record is longer, or a field spans more lines, than the limits allow."""
-
-    def __init__(self, reason: str, message: str) -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 class _Lines:
@@ -180,16 +168,12 @@ class _Lines:
         self._size += len(line)
         if self._size > most:
             self._skip_rest_of(line)
-            raise _RecordTooLong("record-too-large", f"the record is larger than limits.record_bytes ({most}); raise `limits: record_bytes` in treaty.yaml")
+            raise limit_exceeded(self._limits, "record_bytes", "the record is larger than")
         if len(self.record) > 1:
             quotes = line.count(self._quote) - 2 * line.count(self._quote * 2)
             self._open_lines = 1 if quotes > 0 else self._open_lines + 1
             if self._open_lines >= self._limits.field_lines:
-                raise _RecordTooLong(
-                    "bad-csv",
-                    f"a quoted field goes on for more than limits.field_lines ({self._limits.field_lines}) lines: a quote is missing, "
-                    "or raise `limits: field_lines` in treaty.yaml",
-                )
+                raise limit_exceeded(self._limits, "field_lines", "a quote is missing, or a quoted field has more lines than")
         return line
 
     def _skip_rest_of(self, line: str) -> None:
@@ -230,8 +214,7 @@ class CsvRecords:
             for _ in range(self._dialect.skip_lines):
                 file.readline(self._limits.record_bytes)
             lines = _Lines(file, self._limits, quote or "\0")
-            quoting = csv.QUOTE_MINIMAL if quote else csv.QUOTE_NONE
-            reader = csv.reader(lines, delimiter=self._dialect.delimiter, quotechar=quote or None, quoting=quoting, strict=True)
+            reader = csv_reader(lines, self._dialect.delimiter, quote, strict=True)
             locator = -1 if header else 0
             while True:
                 lines.begin()
@@ -240,12 +223,14 @@ class CsvRecords:
                     row = next(reader)
                 except StopIteration:
                     return
-                except (csv.Error, _RecordTooLong) as error:
+                except (csv.Error, SetAsideError) as error:
                     locator += 1
-                    self._refuse(locator, at, lines.record, getattr(error, "reason", "bad-csv"), f"{error}")
+                    reason = error.reason if isinstance(error, SetAsideError) else "bad-csv"
+                    self._refuse(locator, at, lines.record, reason, str(error))
                     lines.give_back()
                     if lines.reread > MOST_REREAD_LINES:
-                        self._refuse(locator + 1, at + 1, lines.record[1:], "bad-csv", "too many broken records: the rest of the file was not read")
+                        told = "too many broken records: the rest of the file was not read"
+                        self._refuse(locator + 1, at + 1, lines.record[1:], "bad-csv", told)
                         return
                     continue
                 if not row:
@@ -266,4 +251,4 @@ class CsvRecords:
 
     def _refuse(self, locator: int, at: int, lines: list[str], reason: str, message: str) -> None:
         excerpt = "".join(lines)[:EXCERPT_CHARACTERS]
-        self._refusals.append(Refusal(locator, reason, f"line {at}: {message}.", excerpt))
+        self._refusals.append(Refusal(locator, reason, f"line {at}: {message.removesuffix('.')}.", excerpt))

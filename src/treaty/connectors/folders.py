@@ -71,7 +71,8 @@ class Folder:
         try:
             os.close(self._open())
         except OSError as error:
-            raise StopError(f"the folder {self.path} cannot be read ({error.strerror}).", remedy="Create it, or mend `connection: folder`.") from error
+            message = f"the folder {self.path} cannot be read ({error.strerror})."
+            raise StopError(message, remedy="Create it, or mend `connection: folder`.") from error
 
     def _open(self) -> int:
         return os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
-from treaty.project.declarations import Limits, Stream
+from treaty.project.declarations import Limits, Stream, System
 
 if TYPE_CHECKING:  # configuration is read by commands that must start fast
     import pyarrow as pa
@@ -30,11 +30,12 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class CsvScan:
-    """A CSV file that the engine may read by itself: UTF-8, no NUL, balanced quotes, ``\\n`` or ``\\r\\n``, these columns in this order.
+    """A CSV file that the engine may read by itself: UTF-8, no NUL, balanced quotes, ``\\n`` or ``\\r\\n`` as line ends.
 
-    The engine reads it strictly (``strict_mode``, no null padding, no ignored errors, ``max_line_size`` of ``limits.record_bytes``) and
-    names columns by position from ``columns``. Where that raises, for a ragged row say, ``exact()`` reads the same file record
-    by record: bad ones become refusals of the arrival, the rest passes. An empty text is an empty text: ``stream.empty`` is the caller's to apply.
+    The engine reads it strictly (``strict_mode``, no null padding, no ignored errors, ``max_line_size`` of ``limits.record_bytes``)
+    and names columns by position from ``columns``. Where that raises, for a ragged row say, ``exact()`` reads the same file
+    record by record: bad ones become refusals of the arrival, the rest passes. An empty text is an empty text: ``stream.empty``
+    is the caller's to apply.
     """
 
     path: Path
@@ -65,7 +66,8 @@ class Arrival:
     """One unit of bytes that came in: a file, a page, one query's result.
 
     ``refusals`` and ``complete_snapshot`` are final once ``records`` has been consumed.
-    A ``content`` or ``CsvScan.path`` in the spool folder is a private copy: it may be moved or linked, and is gone once the next arrival is asked for.
+    A ``content`` or ``CsvScan.path`` is a private copy in the spool folder: it may be moved or linked, and is gone once the next
+    arrival is asked for.
     """
 
     origin: str  # stable name of where it came from: the path below the folder, the URL, the query
@@ -98,7 +100,7 @@ class StreamRequest:
     cursor: Cursor
     known: Mapping[str, str]  # origin → sha256 of its last arrival: an equal one may be left out
     limits: Limits
-    stamps: Mapping[str, str] = field(default_factory=dict)  # origin → details["stamp"] of its last arrival: an equal one need not even be read
+    stamps: Mapping[str, str] = field(default_factory=dict)  # origin → details["stamp"] of its last arrival: equal, it is not even read
     spool: Path | None = None  # folder for private copies, best on the lake's own disk; a temporary one otherwise
 
 
@@ -173,3 +175,19 @@ class Sink(Protocol):
 
     def write(self, request: WriteRequest, items: Sequence[DeliveryItem]) -> Sequence[ItemResult]:
         """Write a batch; give one result an item. Raise ``RetryError`` only if certainly nothing was applied."""
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """What an entry point of the group ``treaty.connectors`` names: one kind of system.
+
+    The classes declare what ``connection``, ``read`` and ``write`` may say (see ``treaty.project.declarations.declared``); module and
+    classes are loaded by ``treaty check``, so heavy imports belong into the functions.
+    """
+
+    kind: str  # as systems name it under `connector`
+    connection: type
+    read: type | None  # None: no source
+    write: type | None  # None: no sink
+    open_source: Callable[[System, Site], Source] | None
+    open_sink: Callable[[System, Site], Sink] | None

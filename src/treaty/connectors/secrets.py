@@ -19,6 +19,7 @@ from treaty.errors import StopError
 
 REFERENCE = re.compile(r"^(env|file|keyring):(.+)$", re.DOTALL)
 NAME = re.compile(r"^[A-Za-z_][A-Za-z0-9_]*$")
+FORMS = "Write env:NAME, file:/path or keyring:service/user."
 MAX_SECRET_BYTES = 65_536
 SHORTEST_REDACTED = 4  # shorter ones would blot out ordinary text
 
@@ -32,7 +33,7 @@ class Secret:
 
     def __init__(self, reference: str) -> None:
         if not is_reference(reference):
-            raise StopError("a secret is written as a value, not as a reference.", remedy="Write env:NAME, file:/path or keyring:service/user.")
+            raise StopError("a secret is written as a value, not as a reference.", remedy=FORMS)
         self.reference = reference
 
     def reveal(self) -> str:
@@ -60,7 +61,7 @@ def resolve_reference(reference: str) -> str:
     """Return the text behind a reference. Raises StopError, naming the reference and never a value."""
     found = REFERENCE.match(reference)
     if found is None:
-        raise StopError("a secret is not a reference.", remedy="Write env:NAME, file:/path or keyring:service/user.")
+        raise StopError("a secret is not a reference.", remedy=FORMS)
     scheme, rest = found.groups()
     if scheme == "env":
         return _from_environment(rest)
