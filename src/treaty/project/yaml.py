@@ -27,7 +27,10 @@ MAX_CHARACTERS = 2_000_000
 
 @dataclass(frozen=True, slots=True)
 class ScalarNode:
-    """A text; ``plain`` where it was written without quotes, so that it may stand for a number, a boolean or null."""
+    """A text; ``plain`` where it was written without quotes, so that it may stand for a number, a boolean or null.
+
+    ``position`` is that of its first character, so that places inside the text follow by counting (:func:`wrap_position`).
+    """
 
     text: str
     plain: bool
@@ -82,7 +85,8 @@ Node: TypeAlias = ScalarNode | ListNode | MapNode
 class _Builder:
     """Builds one document's nodes from libyaml's events and keeps the problems it meets."""
 
-    def __init__(self, file: str, findings: Findings, first_line: int) -> None:
+    def __init__(self, text: str, file: str, findings: Findings, first_line: int) -> None:
+        self.text = text
         self.file = file
         self.findings = findings
         self.first_line = first_line
@@ -92,6 +96,18 @@ class _Builder:
 
     def position(self, mark: Any) -> Position:
         return Position(self.file, mark.line + self.first_line, mark.column + 1)
+
+    def content(self, event: Any) -> Position:
+        """Return where a text's first character stands: after its quote, or below the sign of a block."""
+        start = self.position(event.start_mark)
+        if event.style in ("'", '"'):
+            return Position(start.file, start.line, start.column + 1)
+        if event.style not in ("|", ">"):
+            return start
+        for number, line in enumerate(self.text.split("\n")[event.start_mark.line + 1 :], start=1):
+            if line.strip():
+                return Position(start.file, start.line + number, len(line) - len(line.lstrip(" ")) + 1)
+        return start
 
     def build(self, events: Iterator[Any]) -> Node | None:
         documents = 0
@@ -118,7 +134,7 @@ class _Builder:
         elif isinstance(event, yaml.ScalarEvent):
             self.marks(event)
             plain = not event.style
-            self.put(ScalarNode(unmask(event.value), plain, self.position(event.start_mark)))
+            self.put(ScalarNode(unmask(event.value), plain, self.content(event)))
         elif isinstance(event, (yaml.SequenceStartEvent, yaml.MappingStartEvent)):
             self.marks(event)
             self.open(event)
@@ -219,7 +235,7 @@ def parse_yaml(content: bytes | str, file: str, findings: Findings, *, first_lin
 
 
 def _parse(text: str, file: str, findings: Findings, first_line: int) -> Node | None:
-    builder = _Builder(file, findings, first_line)
+    builder = _Builder(text, file, findings, first_line)
     remedy = "Mend the line: check indentation, colons, brackets and quotes."
     try:
         return builder.build(yaml.parse(text, Loader=yaml.CLoader))
@@ -249,3 +265,17 @@ def decode_text(content: bytes | str, file: str, findings: Findings) -> str | No
             "not-utf-8", f"byte 0x{content[error.start]:02x} is not UTF-8", "Save the file as UTF-8.", Position(file, line, column)
         )
         return None
+
+
+def wrap_position(position: Position, content: bytes | None) -> Position:
+    """Return a place that was counted on along a text past the end of its line: where that character really stands.
+
+    In a text over several lines a line break and the next line's indentation count as one character.
+    """
+    lines = content.decode("utf-8", "replace").removeprefix("\ufeff").splitlines() if content else []
+    line, column = position.line, position.column
+    while line < len(lines) and column > len(lines[line - 1].rstrip()) + 1:
+        column -= len(lines[line - 1].rstrip()) + 1
+        line += 1
+        column += len(lines[line - 1]) - len(lines[line - 1].lstrip())
+    return Position(position.file, line, column) if line <= len(lines) else position

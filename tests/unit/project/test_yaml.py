@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from treaty.project.findings import Findings, Position
-from treaty.project.yaml import MapNode, Node, parse_yaml
+from treaty.project.yaml import MapNode, Node, parse_yaml, wrap_position
 
 
 def parsed(text: str) -> tuple[Node | None, list[tuple[str, int, int]]]:
@@ -108,3 +108,18 @@ def test_places_stay_right_without_quotes() -> None:
     assert isinstance(node, MapNode)
     assert Position("f.yaml", 3, 1) == node.keys["z"]
     assert Position("f.yaml", 1, 11) == node.items["k"].items[1].position  # type: ignore[union-attr,index]
+
+
+def test_places_inside_texts() -> None:
+    """A text's place is that of its first character, and counting on leads over line ends."""
+    text = "a: 'x y'\nb: >-\n  one two\n  three\nc: plain\n   more\n"
+    node, _ = parsed(text)
+    assert isinstance(node, MapNode)
+    assert Position("f.yaml", 1, 5) == node.items["a"].position
+    folded, plain = node.items["b"].position, node.items["c"].position
+    assert Position("f.yaml", 3, 3) == folded
+    assert "three" == node.value["b"][8:]
+    assert Position("f.yaml", 4, 3) == wrap_position(Position("f.yaml", folded.line, folded.column + 8), text.encode())
+    assert "more" == node.value["c"][6:]
+    assert Position("f.yaml", 6, 4) == wrap_position(Position("f.yaml", plain.line, plain.column + 6), text.encode())
+    assert Position("f.yaml", 1, 6) == wrap_position(Position("f.yaml", 1, 6), text.encode())
