@@ -10,8 +10,8 @@ from treaty.compiler import ir
 from treaty.compiler.cells import CallCell, Cell, CellError, LiteralCell, PathCell, parse_cell, parse_path
 from treaty.compiler.decisions import Library
 from treaty.compiler.expressions import ExpressionError, Scope, compile_expression
-from treaty.compiler.functions import CallError, resolve_call
-from treaty.compiler.types import NULL, DecimalType, ListType, StructType, Type
+from treaty.compiler.functions import CallError, fit, resolve_call
+from treaty.compiler.types import DATE, TIMESTAMP, ListType, StructType, Type
 from treaty.project.declarations import ClientProject, DecisionRecord
 from treaty.project.findings import Finding, Position, Severity
 
@@ -133,8 +133,6 @@ class Builder:
                 return None
             return ir.Source(first.path) if cell.name == "only" else ir.Present(first.path)
         if cell.name in ("received_at", "as_of"):
-            from treaty.compiler.types import DATE, TIMESTAMP
-
             return ir.ReceivedAt(TIMESTAMP) if cell.name == "received_at" else ir.AsOf(DATE)
         named = {name: arg for name, arg in cell.args if name}
         target, wanted, key = first, named.get("field"), named.get("key")
@@ -180,13 +178,14 @@ class Builder:
 
     def fit(self, node: ir.Node, wanted: Type, place: str, decision: DecisionRecord | None = None) -> ir.Node | None:
         """Return the node as the wanted type where nothing is lost or a loss fails the cell; else a finding and None."""
-        if node.type == wanted or node.type == NULL:
-            return node if node.type == wanted else ir.Literal(None, wanted)
-        if isinstance(wanted, DecimalType) and (isinstance(node.type, DecimalType) or str(node.type) == "integer"):
-            return ir.Call("fit_decimal", (node,), wanted)
-        if isinstance(wanted, ListType) and isinstance(node.type, ListType) and not isinstance(node, ir.Each):
-            self.find("type-error", f"this is {node.type}, and {wanted} is wanted", place, "Convert the elements in a decision.", decision)
-            return None
+        if isinstance(node, ir.Decided):  # the decision's result is made to fit, so that it is what people see of it
+            body = self.fit(node.body, wanted, place, decision)
+            return None if body is None else replace(node, body=body, type=wanted)
+        if isinstance(node, ir.Each) and node.type == wanted:
+            return node
+        fitted = fit(node, wanted)
+        if fitted is not None:
+            return fitted
         self.find(
             "type-error", f"this is {node.type}, and {wanted} is wanted", place,
             "Call a function that makes it: plain_decimal(…), iso_date(…), or a decision.", decision,

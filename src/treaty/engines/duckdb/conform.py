@@ -74,30 +74,38 @@ def mark_lists(shape: Shape, lists: frozenset[tuple[str, ...]], prefix: tuple[st
 
 
 class RecordReader:
-    """Gives the places of source paths in a landed row: its columns, or its payload read by shape."""
+    """Gives the places of source paths in a landed row: its columns, or its payload read by shape.
 
-    def __init__(self, stream: CompiledStream, nodes: Sequence[ir.Node], inputs: Inputs) -> None:
+    ``inline`` spells the reading of a document out at every place instead of naming the columns of :meth:`parsed`.
+    """
+
+    def __init__(self, stream: CompiledStream, nodes: Sequence[ir.Node], inputs: Inputs, *, inline: bool = False) -> None:
         self.stream = stream
         self.inputs = inputs
         self.document = stream.format in ("xml", "json", "jsonl")
-        self.shapes: dict[str, Shape] = {}
         if self.document:
-            self.shapes["payload"] = shape_of(nodes, xml=stream.format == "xml")
+            self.shapes = {"payload": shape_of(nodes, xml=stream.format == "xml")}
         else:
-            whole = shape_of(nodes, xml=False)
-            self.shapes = {name: shape for name, shape in whole.children.items() if name in stream.nested}
+            self.shapes = {name: shape for name, shape in shape_of(nodes, xml=False).children.items() if name in stream.nested}
         for name, shape in self.shapes.items():
-            mark_lists(shape, inputs.lists, () if name == "payload" else (name,))
+            mark_lists(shape, inputs.lists, () if self.document else (name,))
+            shape.listed = shape.listed or not self.document
+        self._parsed = {name: (f"doc_{number}", self._parse(name)) for number, name in enumerate(self.shapes)}
+        self._inline = inline
+
+    def _parse(self, name: str) -> str:
+        if self.document:
+            return f"from_json(payload, {self.shapes['payload'].spell()})"
+        column = self._column(name)
+        return f"CASE WHEN json_valid({column}) THEN CAST({column} AS JSON) END"
 
     def parsed(self) -> list[tuple[str, str]]:
         """Return the columns that read documents, as (name, SQL), below every level."""
-        if self.document:
-            return [("doc", f"from_json(payload, {self.shapes['payload'].spell()})")]
-        return [(f"doc_{number}", self._nested(name)) for number, name in enumerate(self.shapes)]
+        return [] if self._inline else list(self._parsed.values())
 
-    def _nested(self, name: str) -> str:
-        column = self._column(name)
-        return f"CASE WHEN json_valid({column}) THEN CAST({column} AS JSON) END"
+    def _document(self, name: str) -> str:
+        column, sql = self._parsed[name]
+        return sql if self._inline else column
 
     def _column(self, name: str) -> str:
         physical = self.inputs.column(name)
@@ -106,22 +114,19 @@ class RecordReader:
     def source(self, path: ir.SourcePath) -> Place:
         """Return the place of a path."""
         if self.document:
-            return walk(Place("doc", False, self.shapes["payload"]), path.steps)
+            return walk(Place(self._document("payload"), False, self.shapes["payload"]), path.steps)
         name = path.steps[0].name
         if name not in self.shapes:
             return Place(self._column(name), False, Shape(False, leaf=True))
-        number = list(self.shapes).index(name)
         holder = Shape(False, children={name: self.shapes[name]})
-        self.shapes[name].listed = True
-        return walk(Place(f"{{{quote_name(name)}: doc_{number}}}", False, holder), path.steps)
+        return walk(Place(f"{{{quote_name(name)}: {self._document(name)}}}", False, holder), path.steps)
 
     def broken(self, path: ir.SourcePath) -> str | None:
         """Return SQL of the reason why the column that holds a path cannot be read as JSON, or None where it is none."""
         name = path.steps[0].name
         if self.document or name not in self.shapes:
             return None
-        number = list(self.shapes).index(name)
-        return f"CASE WHEN nullif({self._column(name)}, '') IS NOT NULL AND doc_{number} IS NULL THEN 'bad-json' END"
+        return f"CASE WHEN nullif({self._column(name)}, '') IS NOT NULL AND {self._document(name)} IS NULL THEN 'bad-json' END"
 
     def present(self, path: ir.SourcePath) -> str:
         """Return SQL that is true where the path is there at all."""

@@ -1,0 +1,42 @@
+"""Finds out which JSON steps hold arrays in a batch, so that plain objects need not be read as lists."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from treaty.compiler import ir
+from treaty.compiler.compiled import CompiledStream
+from treaty.engines.duckdb.conform import shape_of
+from treaty.engines.duckdb.paths import Shape, quote_name
+
+
+class Connection(Protocol):
+    """What this module needs of a DuckDB connection."""
+
+    def execute(self, query: str, parameters: Any = ...) -> Any:
+        """Run one statement and return a cursor."""
+
+
+def observed_lists(connection: Connection, stream: CompiledStream, nodes: Sequence[ir.Node], relation: str) -> frozenset[tuple[str, ...]]:
+    """Return the mapped steps of a JSON stream that hold an array, or now this and now that, anywhere in ``relation``."""
+    if stream.format not in ("json", "jsonl"):
+        return frozenset()
+    shape = shape_of(nodes, xml=False)
+    row = connection.execute(f"SELECT json_group_structure(CAST({quote_name('payload')} AS JSON)) FROM ({relation}) WHERE payload IS NOT NULL").fetchone()
+    structure = json.loads(row[0]) if row and row[0] else {}
+    found: set[tuple[str, ...]] = set()
+    _compare(shape, structure, (), found)
+    return frozenset(found)
+
+
+def _compare(shape: Shape, structure: object, at: tuple[str, ...], found: set[tuple[str, ...]]) -> None:
+    if isinstance(structure, list):
+        structure = structure[0] if structure else "NULL"
+    for name, child in shape.children.items():
+        here = (*at, name)
+        below = structure.get(name) if isinstance(structure, dict) else ("JSON" if structure == "JSON" else None)
+        if isinstance(below, list) or below == "JSON":
+            found.add(here)
+        _compare(child, below, here, found)

@@ -1,0 +1,255 @@
+"""Conforms what has landed and not been conformed yet, resolves it, and commits: one mapping of one client.
+
+The query runs outside every lock. Work is cut into chunks of whole landing batches, or of record ranges of a very large one, each with
+a commit of its own that moves the mapping's cursor; a chunk that was committed is never done again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from treaty.compiler.compiled import CompiledMapping
+from treaty.engines.duckdb.conform import conform_sql, roots_of
+from treaty.engines.duckdb.paths import quote_name, quote_text
+from treaty.engines.duckdb.structures import observed_lists
+from treaty.faults import faultpoint
+from treaty.flows.references import inputs_of, landed_through
+from treaty.lake.batches import Batch, open_batch
+from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_select, prepared_path
+from treaty.lake.current import ModelTables
+from treaty.lake.cursors import CursorPosition, Fence, read_cursor
+from treaty.lake.golden import WIDE_COLUMNS
+from treaty.lake.names import contribution_table, lake_table, landed_table
+from treaty.lake.resolve import resolve
+from treaty.lake.schema import ensure_model, table_columns
+from treaty.lake.scope import OneClient
+from treaty.lake.task import PreparedWrite, ResolveTask, match_keys, survivorship_rules
+from treaty.project.declarations import ClientProject
+from treaty.sessions import Session
+
+MAPPING = "@mapping"  # the ``system`` of a mapping's own cursor
+ROWS_A_CHUNK = 1_000_000
+ROWS_IN_MEMORY = 20_000  # up to here a chunk's result is a temporary table; beyond, it is written as it is computed
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Pending landed rows: a condition over the landed table, how many, and where the cursor is once they are done."""
+
+    condition: str
+    rows: int
+    batch: int
+    locator: int | None  # None: the batch is done whole
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One mapping of one client in one generation of one applied project."""
+
+    session: Session
+    project: ClientProject
+    mapping: CompiledMapping
+    applied_id: str
+    generation: int
+    as_of: str
+
+    @property
+    def scope(self) -> OneClient:
+        """The client whose rows these are."""
+        return OneClient(self.mapping.client)
+
+    @property
+    def table(self) -> str:
+        """The stream's landed table."""
+        system, _, name = self.mapping.stream.name.partition("/")
+        return landed_table(system, name)
+
+
+def conform(work: Work) -> dict[str, int]:
+    """Conform everything of the mapping's stream that is pending; return how many records came to each state."""
+    session, mapping = work.session, work.mapping
+    if table_columns(session, work.table) is None:
+        return {}
+    with exclusively(session, f"conform|{mapping.client}|{mapping.name}"):
+        cursor = read_cursor(session, work.scope, MAPPING, mapping.name)
+        done = cursor.position if cursor.position.get("generation") == work.generation else {}
+        chunks = _pending(work, done)
+        if not chunks:
+            return {}
+        ensure_model(session, mapping.model, {each.name: each.type for each in mapping.fields})
+        states: dict[str, int] = {}
+        for number, chunk in enumerate(chunks):
+            whole = not done and number == 0 and work.generation > 1
+            for state, rows in _conform_chunk(work, chunk, cursor, replaces=whole).items():
+                states[state] = states.get(state, 0) + rows
+            cursor = CursorPosition(cursor.seq + 1, {})
+        return states
+
+
+def reference_batches(work: Work) -> dict[str, int]:
+    """Return how far each stream that the mapping looks up or joins has landed."""
+    return {name: landed_through(work.session, work.mapping.client, name) for name in work.mapping.references if "/" in name}
+
+
+def _pending(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
+    """Return what landed after the cursor, cut into chunks: small batches together, one large arrival by ranges of its records."""
+    batch, locator = int(done.get("batch", 0)), int(done.get("locator", 0))
+    mine = f"_client = {quote_text(work.mapping.client)} and _op <> 'refused'"
+    resumed = f" or _batch = {batch} and _locator > {locator}" if locator else ""
+    groups = work.session.duck.execute(
+        f"""select _batch, count(*), min(_locator), max(_locator), count(distinct _receipt_id) from {lake_table(work.table)}
+            where {mine} and (_batch > {batch}{resumed}) group by _batch order by _batch"""
+    ).fetchall()
+    chunks: list[Chunk] = []
+    low = rows = 0
+    for number, count, first, last, receipts in groups:
+        if (count > ROWS_A_CHUNK or number == batch) and receipts == 1:
+            for start in range(int(first), int(last) + 1, ROWS_A_CHUNK):
+                end = min(start + ROWS_A_CHUNK - 1, int(last))
+                condition = f"{mine} and _batch = {number} and _locator between {start} and {end}"
+                chunks.append(Chunk(condition, end - start + 1, number, None if end == last else end))
+            low = rows = 0
+            continue
+        joins = low and rows + count <= ROWS_A_CHUNK
+        low, rows = (low, rows + count) if joins else (number, count)
+        chunk = Chunk(f"{mine} and _batch between {low} and {number}", rows, number, None)
+        chunks = [*chunks[:-1], chunk] if joins else [*chunks, chunk]
+    return chunks
+
+
+def _conform_chunk(work: Work, chunk: Chunk, cursor: CursorPosition, *, replaces: bool) -> dict[str, int]:
+    session, mapping = work.session, work.mapping
+    references = reference_batches(work)
+    versions = {"mapping": mapping.version, "fired": list(mapping.decisions), "references": references}
+    batch = open_batch(
+        session, work.scope, "conform", stream=mapping.stream.name, mapping=mapping.name, applied_id=work.applied_id,
+        generation=work.generation, as_of=date.fromisoformat(work.as_of), versions=versions,
+    )  # fmt: skip
+    position = {"generation": work.generation, "batch": chunk.batch, "references": references}
+    if chunk.locator is not None:
+        position["locator"] = chunk.locator
+    fence = Fence(mapping.client, MAPPING, mapping.name, cursor.seq, position)
+    files = _run_query(work, chunk, batch)
+    faultpoint("conform.done")
+    with exclusively(session, f"resolve|{mapping.client}|{mapping.model}"):
+        resolved = resolve(session.duck, _task(work, batch, files, replaces=replaces))
+        writes = [write for each in resolved.writes for write in [_prepare(work, batch, each)] if write is not None]
+        if files and not any(each.files for each in resolved.writes):
+            for path in files:
+                path.unlink()
+        faultpoint("conform.pre_commit")
+        try:
+            commit(session, work.scope, writes, batch=batch, fences=[fence], message=f"conform {mapping.name}", counts=dict(resolved.dispositions))
+        except BaseException:
+            discard(session, batch, writes)
+            raise
+    faultpoint("conform.post_commit")
+    return dict(resolved.dispositions)
+
+
+def _task(work: Work, batch: Batch, files: tuple[Path, ...], *, replaces: bool) -> ResolveTask:
+    mapping = work.mapping
+    system, _, stream = mapping.stream.name.partition("/")
+    return ResolveTask(
+        client=mapping.client, tables=ModelTables(mapping.model), mapping=mapping.name, generation=work.generation, system=system,
+        stream=stream, batch=batch.number, conformed="conformed", set_aside="set_aside", landed=lake_table(work.table), files=files,
+        keys=match_keys(work.project, mapping.model), rules=survivorship_rules(work.project, mapping.model), replaces=replaces,
+        caused_at=batch.started_at if replaces else None,
+    )  # fmt: skip
+
+
+# ---- the query and what it leaves
+
+
+def _run_query(work: Work, chunk: Chunk, batch: Batch) -> tuple[Path, ...]:
+    """Run the conform query over a chunk: ``conformed`` and ``set_aside`` become relations; return the wide files behind the first, if any."""
+    session, mapping = work.session, work.mapping
+    duck = session.duck
+    relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
+    lists = observed_lists(duck, mapping.stream, roots_of(mapping), relation)
+    inputs = inputs_of(session, mapping, work.as_of, lists)
+    for name in ("conformed", "set_aside", "conform_rest"):
+        duck.execute(f"drop view if exists {name}")
+    if chunk.rows <= ROWS_IN_MEMORY:
+        duck.execute(f"create or replace temp table conform_all as {conform_sql(mapping, relation, inputs)}")
+        duck.execute(f"create temp view conformed as select {_contribution_columns(work)} from conform_all where _state = 'good'")
+        duck.execute(f"create temp view set_aside as {_set_aside(work, 'conform_all')}")
+        return ()
+    path = prepared_path(session, batch, contribution_table(mapping.model))
+    wide = ", ".join(f"{_wide(name, sql, mapping.model)} as {name}" for name, sql in WIDE_COLUMNS.items())
+    everything = conform_sql(mapping, relation, inputs)
+    duck.execute(
+        f"""copy (select {_contribution_columns(work)}, {wide}, {batch.number}::bigint as _batch from ({everything}) where _state = 'good')
+            to {quote_text(str(path))} (format parquet, compression zstd, row_group_size {session.settings.row_group_rows}, preserve_order true)"""
+    )
+    rest = f"{relation} and _landed_id not in (select _landed_id from read_parquet({quote_text(str(path))}))"
+    duck.execute(f"create or replace temp table conform_rest as {conform_sql(mapping, rest, inputs)}")
+    columns = ", ".join(quote_name(each) for each in _contribution_names(work))
+    duck.execute(f"create temp view conformed as select {columns} from read_parquet({quote_text(str(path))})")
+    duck.execute(f"create temp view set_aside as {_set_aside(work, 'conform_rest')}")
+    return (path,)
+
+
+def _wide(name: str, sql: str, model: str) -> str:
+    return quote_text(model) if name == "_model" else sql
+
+
+OWN = ("_landed_id", "_client", "_source_key", "_source_version", "_received_at", "_op", "_member_id", "_keys", "_fired", "_findings")
+
+
+def _contribution_names(work: Work) -> list[str]:
+    return [*OWN, "_mapping", "_generation", "_system", "_stream", "_notes", *(each.name for each in work.mapping.fields)]
+
+
+def _contribution_columns(work: Work) -> str:
+    """Return the select list that makes a conformed row a contribution, all but its batch."""
+    system, _, stream = work.mapping.stream.name.partition("/")
+    parts = [*OWN, f"{quote_text(work.mapping.name)} as _mapping", f"{work.generation}::integer as _generation"]
+    parts += [f"{quote_text(system)} as _system", f"{quote_text(stream)} as _stream"]
+    parts.append("list_transform(_notes, lambda n: {field: n.field, rule: n.rule, value: n.value}) as _notes")
+    parts += [quote_name(each.name) for each in work.mapping.fields]
+    return ", ".join(parts)
+
+
+def _set_aside(work: Work, relation: str) -> str:
+    """Return SQL for the rows that are not good, each with the first thing that was fatal to it."""
+    system, _, stream = work.mapping.stream.name.partition("/")
+    fields = ", ".join(f"{quote_name(each.name)} := {quote_name(each.name)}" for each in work.mapping.fields)
+    fatal = "list_filter(_notes, lambda n: n.fatal)[1]"
+    return f"""select _landed_id, _member_id, {quote_text(system)} as _system, {quote_text(stream)} as _stream, _source_key, _source_version,
+            _received_at, _state, coalesce(_reason, {fatal}.rule) as _reason, {fatal}.field as _field, coalesce({fatal}.rule, _reason) as _rule,
+            {fatal}.value as _value, _findings, cast(to_json(struct_pack({fields})) as varchar) as _fields
+        from {relation} where _state <> 'good'"""
+
+
+def _prepare(work: Work, batch: Batch, write: PreparedWrite) -> TableWrite | None:
+    """Turn one of the resolver's writes into files or rows for the commit; a wide file serves several tables by hard links."""
+    session = work.session
+    if not write.files:
+        return prepare_select(session, batch, write.table, write.relation or "")
+    linked = []
+    for path in write.files:
+        if path.parent.name == write.table:
+            linked.append(path)
+            continue
+        target = prepared_path(session, batch, write.table)
+        os.link(path, target)
+        linked.append(target)
+    first = keep_file(session, write.table, linked[0], write.rows)
+    return TableWrite(write.table, write.rows, files=(*first.files, *linked[1:]))
+
+
+@contextmanager
+def exclusively(session: Session, name: str) -> Iterator[None]:
+    """Hold a named lock over all processes of this lake; it goes with the connection if the process dies."""
+    session.catalog.execute("select pg_advisory_lock(hashtextextended(%s, 0))", (name,))
+    try:
+        yield
+    finally:
+        session.catalog.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", (name,))
