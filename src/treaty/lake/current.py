@@ -1,0 +1,111 @@
+"""Which rows of the append-only tables are current, as SQL that every reader and writer of the lake shares.
+
+Nothing in the lake is updated: a row stops being current because a later row says so. The three rules:
+
+- a disposition: of one (landed record, mapping, generation) the row of the highest batch counts; none and a contribution there is ``canonical``;
+- a cross-reference: of one member the row of the highest batch counts, unless an end of that member and canonical id has this batch or a later one;
+- a golden record: of one canonical id the highest version counts; it may be a deleted one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from treaty.lake.names import LAKE, contribution_table, golden_end_table, golden_table, quote_name, quote_text
+
+STEWARD = "steward"  # the built-in system of corrections
+PIN = "=:"  # a match key that ties a correction to one member
+
+
+class Connection(Protocol):
+    """What ``lake`` needs of a DuckDB connection."""
+
+    def execute(self, query: str, parameters: Any = ...) -> Any:
+        """Run one statement and return a cursor."""
+
+
+def ids(values: list[str] | tuple[str, ...]) -> str:
+    """Return a parenthesised SQL list of UUID literals; an empty one matches nothing."""
+    return "(" + (", ".join(f"{quote_text(value)}::uuid" for value in values) or "null::uuid") + ")"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTables:
+    """The names of the tables that hold one model, and of those that all models share, in one lake."""
+
+    model: str
+    catalog: str = LAKE
+
+    def table(self, name: str) -> str:
+        """Return the qualified name of a shared table."""
+        return f"{self.catalog}.{quote_name(name)}"
+
+    @property
+    def contribution(self) -> str:
+        """The model's contributions."""
+        return self.table(contribution_table(self.model))
+
+    @property
+    def golden(self) -> str:
+        """The model's golden versions."""
+        return self.table(golden_table(self.model))
+
+    @property
+    def golden_end(self) -> str:
+        """When the model's golden versions ended."""
+        return self.table(golden_end_table(self.model))
+
+
+def columns(connection: Connection, table: str) -> list[tuple[str, str]]:
+    """Return the names and types of a table's columns, in order."""
+    return [(row[0], row[1]) for row in connection.execute(f"describe {table}").fetchall()]
+
+
+def model_fields(connection: Connection, tables: ModelTables) -> list[str]:
+    """Return the names of the model's own fields: the columns of its golden table that are not ours."""
+    return [name for name, _ in columns(connection, tables.golden) if not name.startswith("_")]
+
+
+def effective_dispositions(tables: ModelTables, where: str) -> str:
+    """Select (_landed_id, _mapping, _generation, state, reason) as it stands, of the disposition rows that ``where`` picks."""
+    return f"""
+        select _landed_id, _mapping, _generation, arg_max(state, _batch) as state, arg_max(reason, _batch) as reason
+        from {tables.table("disposition")} where {where} group by all"""
+
+
+def current_generations(tables: ModelTables, client: str) -> str:
+    """Select (_mapping, _generation): the one generation of each mapping that readers see."""
+    return f"select _mapping, max(_generation) as _generation from {tables.table('generation')} where _client = {quote_text(client)} group by all"
+
+
+def current_contributions(tables: ModelTables, client: str, select: str = "c.*", where: str = "true") -> str:
+    """Select from the contributions ``c`` that are canonical now; tombstones are not among them."""
+    return f"""
+        select {select} from {tables.contribution} c
+        semi join ({current_generations(tables, client)}) g on g._mapping = c._mapping and g._generation = c._generation
+        anti join (select _landed_id, _mapping, _generation from ({effective_dispositions(tables, f"_client = {quote_text(client)}")})
+                   where state <> 'canonical') d
+            on d._landed_id = c._landed_id and d._mapping = c._mapping and d._generation = c._generation
+        where c._client = {quote_text(client)} and c._op <> 'delete' and {where}"""
+
+
+def latest_xref(tables: ModelTables, client: str, where: str = "true") -> str:
+    """Select each member's latest cross-reference row, with ``ended`` telling whether it stands no more."""
+    return f"""
+        select x._member_id, unnest(x._row), coalesce(e._batch >= x._row._batch, false) as ended from (
+            select _member_id, arg_max({{'_canonical_id': _canonical_id, '_keys': _keys, '_system': _system, '_stream': _stream,
+                '_source_key': _source_key, '_matched_by': _matched_by, '_valid_from': _valid_from, '_batch': _batch}}, _batch) as _row
+            from {tables.table("xref")}
+            where _client = {quote_text(client)} and _model = {quote_text(tables.model)} and _member_id is not null and {where} group by _member_id) x
+        left join (select _member_id, _canonical_id, max(_batch) as _batch from {tables.table("xref_end")}
+                   where _model = {quote_text(tables.model)} group by all) e
+            on e._member_id = x._member_id and e._canonical_id = x._row._canonical_id"""
+
+
+def current_golden(tables: ModelTables, client: str, select: str = "g.*", where: str = "true") -> str:
+    """Select from the golden versions ``g`` that have not ended, deleted ones included."""
+    return f"""
+        select {select} from {tables.golden} g
+        anti join {tables.golden_end} e on e._canonical_id = g._canonical_id and e._version = g._version
+        where g._client = {quote_text(client)} and {where}"""

@@ -1,0 +1,113 @@
+"""The one state of each (landed record, mapping): which version of a source key is canonical, which are superseded, which are set aside.
+
+Of the good versions of one member the newest wins, by (source version, landing order); a newer version in quarantine leaves the
+last good one canonical. Only states other than the default are written.
+"""
+
+from __future__ import annotations
+
+from treaty.lake.current import Connection, effective_dispositions
+from treaty.lake.names import quote_text
+from treaty.lake.quarantine import group_sql
+from treaty.lake.task import ResolveTask
+
+STATES = ("pending", "canonical", "superseded", "quarantined", "duplicate", "filtered", "erased")
+
+# newest first: the order that ``superseded`` and `latest` go by
+NEWEST_FIRST = "_source_version desc nulls last, _received_at desc, _landed_id desc"
+
+
+def rank_versions(connection: Connection, task: ResolveTask) -> None:
+    """Fill ``r_versions``: every good version of the members in ``r_hot``, known and fresh, with its place (1 = newest)."""
+    known = f"""
+        select _member_id, _landed_id, _source_version, _received_at, _op, _keys, false as fresh from {task.tables.contribution}
+        semi join r_hot using (_member_id) where {task.of_mapping}"""
+    states = effective_dispositions(task.tables, task.of_mapping)
+    connection.execute(f"create or replace temp table r_states as {states}")
+    connection.execute(f"""
+        create or replace temp table r_versions as
+        with known as ({known}), fresh as (
+            select c._member_id, c._landed_id, c._source_version, c._received_at, c._op, c._keys, true as fresh from {task.conformed} c
+            semi join r_hot using (_member_id) anti join known k on k._landed_id = c._landed_id)
+        select v.*, {quote_text(task.system)} as _system, s.state,
+            row_number() over (partition by v._member_id order by {NEWEST_FIRST}) as place
+        from (from known union all by name from fresh) v left join r_states s using (_landed_id)
+        where v.fresh or s.state is null or s.state not in ('erased', 'filtered', 'duplicate')""")
+
+
+def write_dispositions(connection: Connection, task: ResolveTask) -> None:
+    """Fill ``w_disposition`` and ``w_quarantine`` from ``r_versions``, ``r_states`` and what was set aside."""
+    _set_aside(connection, task)
+    overtaken = _overtaken(task)
+    connection.execute(f"""
+        create or replace temp table w_disposition as
+        select _landed_id, {quote_text(task.client)} as _client, {quote_text(task.system)} as _system, {quote_text(task.stream)} as _stream,
+            {quote_text(task.mapping)} as _mapping, {task.generation}::integer as _generation, state, reason, {task.batch}::bigint as _batch
+        from (
+            select _landed_id, 'superseded' as state, 'newer-version' as reason from r_versions
+            where place > 1 and coalesce(state, 'canonical') <> 'superseded'
+            union all
+            select _landed_id, 'canonical', 'replayed' from r_versions where place = 1 and fresh and state is not null and state <> 'canonical'
+            union all
+            select _landed_id, state, reason from r_aside where not stands
+            union all
+            {overtaken})""")
+    connection.execute(f"""
+        create or replace temp table w_quarantine as
+        select _landed_id, {quote_text(task.client)} as _client, _system, _stream, {quote_text(task.mapping)} as _mapping,
+            {task.generation}::integer as _generation, {quote_text(task.tables.model)} as model, _field as field, _rule as rule, _value as value,
+            group_id, _findings, _fields as fields, _received_at as opened_at, {task.batch}::bigint as _batch
+        from r_aside where state = 'quarantined' and not stands""")
+
+
+def _set_aside(connection: Connection, task: ResolveTask) -> None:
+    """Fill ``r_aside``: what was set aside in this batch, quarantined records older than a good version as superseded.
+
+    ``stands`` marks what the lake already says, so that a batch run twice changes nothing.
+    """
+    if task.set_aside is None:
+        connection.execute("""
+            create or replace temp table r_aside (_landed_id uuid, _system varchar, _stream varchar, _received_at timestamptz, _field varchar,
+                _rule varchar, _value varchar, _findings varchar[], _fields varchar, group_id varchar, state varchar, reason varchar, stands boolean)""")
+        return
+    connection.execute(f"""
+        create or replace temp table r_newest as
+        select _member_id, _source_version, _received_at, _landed_id from r_versions where place = 1
+        union all
+        select _member_id, _source_version, _received_at, _landed_id from {task.conformed} semi join
+            (select distinct _member_id from {task.set_aside}) using (_member_id) anti join r_hot using (_member_id)""")
+    known = f"select _member_id, {_order('')} as newest from {task.tables.contribution} where {task.of_mapping}"
+    connection.execute(f"""
+        create or replace temp table r_aside as
+        with newest as (
+            select _member_id, max(newest) as newest from (
+                select _member_id, {_order("")} as newest from r_newest
+                union all select _member_id, newest from ({known}) semi join (select _member_id from {task.set_aside}) using (_member_id))
+            group by all),
+        placed as (
+            select a.*, a._state = 'quarantined' and coalesce({_order("a.")} < n.newest, false) as overtaken
+            from {task.set_aside} a left join newest n on n._member_id = a._member_id)
+        select p.* exclude (_state, _reason, overtaken), {group_sql(task.tables.model, task.mapping)} as group_id,
+            if(overtaken, 'superseded', _state) as state, if(overtaken, 'newer-version', _reason) as reason,
+            coalesce(s.state = if(overtaken, 'superseded', _state) or s.state in ('superseded', 'filtered') and _state = 'quarantined', false) as stands
+        from placed p left join r_states s on s._landed_id = p._landed_id""")
+
+
+def _overtaken(task: ResolveTask) -> str:
+    """Select records quarantined in earlier batches that a good version has now overtaken."""
+    if task.landed is None:
+        return "select null::uuid, null, null where false"
+    return f"""
+        select q._landed_id, 'superseded', 'newer-version' from (
+            select distinct q._landed_id from {task.tables.table("quarantine")} q
+            semi join r_states s on s._landed_id = q._landed_id and s.state = 'quarantined' where {task.of_mapping}) q
+        join {task.landed} l on l._landed_id = q._landed_id and l._client = {quote_text(task.client)}
+        join {task.conformed} c on c._source_key = l._source_key
+        where q._landed_id not in (select _landed_id from r_aside) and q._landed_id not in (select _landed_id from {task.conformed})
+        group by q._landed_id having max({_order("c.")}) > any_value({_order("l.")})"""
+
+
+def _order(alias: str) -> str:
+    """Return the order of versions as one comparable struct, null versions first."""
+    return f"{{'v': coalesce({alias}_source_version, -9223372036854775808), 'at': {alias}_received_at, 'id': {alias}_landed_id}}"
+
