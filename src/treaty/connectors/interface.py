@@ -191,3 +191,4 @@ class Connector:
     write: type | None  # None: no sink
     open_source: Callable[[System, Site], Source] | None
     open_sink: Callable[[System, Site], Sink] | None
+    modes: frozenset[str] = frozenset()  # the delivery modes that its sinks can keep; `treaty check` holds mappings to them

@@ -1,0 +1,178 @@
+"""Rules that the compiler checks: every mapping is compiled as each client would run it, and decisions as they stand.
+
+The compiler reports problems as findings; each code of its has a rule here that says why it matters.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from treaty.project.declarations import ClientProject, EntityMapping
+from treaty.project.findings import Finding
+from treaty.project.overlays import running_mappings
+from treaty.rules.calls import decision_functions
+from treaty.rules.interface import CheckedProject, Rule, properties_of
+from treaty.rules.models import type_problem
+from treaty.rules.names import mapping_streams
+
+
+def compile_findings(checked: CheckedProject) -> tuple[Finding, ...]:
+    """Compile whatever can be compiled, once for equal resultants, and return the compiler's findings."""
+    from treaty.compiler.mapping import compile_mapping
+    from treaty.compiler.outbound import compile_outbound
+
+    found: list[Finding] = []
+    for view, mapping in compilations(checked):
+        if mapping.inbound:
+            found.extend(compile_mapping(view, mapping.name).findings)
+        else:
+            found.extend(compile_outbound(view, mapping.name).findings)
+    found.extend(stream_findings(checked))
+    found.extend(decision_findings(checked))
+    return tuple(explain_calls(checked, each) for each in dict.fromkeys(found))
+
+
+def compilations(checked: CheckedProject) -> Iterator[tuple[ClientProject, EntityMapping]]:
+    """Yield each mapping with a view in which it runs; clients whose overlays do not touch it share one."""
+    seen: set[tuple[str, str, str]] = set()
+    for client, view in checked.client_views.items():
+        overlay = checked.project.overlays.get(client)
+        for name in running_mappings(view):
+            mapping = view.mappings[name]
+            touched = overlay is not None and (overlay.decisions or name in overlay.mappings or _systems(mapping) & overlay.systems.keys())
+            key = (name, client if touched else "", "")
+            if key not in seen and is_compilable(checked, view, mapping):
+                seen.add(key)
+                yield view, mapping
+    run = {name for name, _, _ in seen}
+    for view, mapping in checked.mappings():
+        if mapping.name not in run and is_compilable(checked, view, mapping):
+            run.add(mapping.name)
+            yield view, mapping
+
+
+def _systems(mapping: EntityMapping) -> set[str]:
+    return {each.name.partition("/")[0] for each in mapping_streams(mapping)}
+
+
+def is_compilable(checked: CheckedProject, view: ClientProject, mapping: EntityMapping) -> bool:
+    """Whether the model and the streams of a mapping are there and sound; what is not, other rules report."""
+    model = view.models.get(mapping.to if mapping.inbound else mapping.from_)
+    if model is None or any(type_problem(declared) for _, declared, _ in properties_of(model)):
+        return False
+    return all(view.stream(each.name) is not None for each in mapping_streams(mapping))
+
+
+def stream_findings(checked: CheckedProject) -> Iterator[Finding]:
+    """Yield what is wrong with the cells of streams."""
+    from treaty.compiler.building import Builder
+    from treaty.compiler.types import BOOLEAN
+
+    for view, system in checked.systems():
+        for stream in system.streams.values():
+            builder = Builder(view, stream.at)
+            for number, text in enumerate(stream.key):
+                builder.cell(text, f"key.{number}")
+            for place, written in (("version", stream.version), ("occurred_at", stream.occurred_at), ("client", stream.client)):
+                if written is not None and written != "landing-order":
+                    builder.cell(written, place)
+            if stream.deletes.when:
+                builder.expression(stream.deletes.when, {}, "deletes.when", BOOLEAN, source=True)
+            yield from builder.findings
+
+
+def decision_findings(checked: CheckedProject) -> Iterator[Finding]:
+    """Yield what is wrong with the functions of decisions, whether anything calls them or not."""
+    from treaty.compiler.decisions import Library
+
+    for view in (checked.standard, *(checked.client_views[client] for client, each in checked.project.overlays.items() if each.decisions)):
+        yield from Library(view).findings()
+
+
+def explain_calls(checked: CheckedProject, finding: Finding) -> Finding:
+    """Say of an unknown function that it is there but does not run, where that is so."""
+    if finding.code != "unknown-function":
+        return finding
+    for view in (checked.standard, *checked.client_views.values()):
+        for name, decisions in decision_functions(view).items():
+            if repr(name) in finding.message and not any(each.runs for each in decisions):
+                message = f"{name}() is decided by {decisions[0].id}, which is {decisions[0].status} and does not run"
+                return Finding("decision-not-running", finding.severity, message, DecisionNotRunning.remedy, finding.position)
+    for hook in checked.project.hooks.values():
+        if repr(hook.name) in finding.message and not hook.pure:
+            message = f"the hook {hook.name}() is not declared pure"
+            return Finding("impure-hook", finding.severity, message, ImpureHook.remedy, finding.position)
+    return finding
+
+
+class CompiledRule(Rule):
+    """A rule that the compiler checks while it compiles; it yields the compiler's findings of its code."""
+
+    codes: ClassVar[tuple[str, ...]] = ()  # further codes of the compiler that it stands for
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        yield from (each for each in checked.compiled if each.code == self.code or each.code in self.codes)
+
+
+class UnknownFunction(CompiledRule):
+    """A function that neither Treaty nor the project has."""
+
+    code = "unknown-function"
+    title = "A function is called that there is not"
+    why = "The cell or expression has no value."
+    remedy = "Call a standard function (`treaty functions`), a decision's function or a pure hook."
+
+
+class DecisionNotRunning(CompiledRule):
+    """A function of a decision whose status does not let it run."""
+
+    code = "decision-not-running"
+    title = "A function is called whose decision does not run"
+    why = "Only accepted and deprecated decisions run: a draft must not change data, and a superseded one no longer."
+    remedy = "Accept the decision, or call the one that took its place."
+
+
+class ImpureHook(CompiledRule):
+    """A hook that is not declared pure."""
+
+    code = "impure-hook"
+    title = "A hook is called that is not declared pure"
+    why = "Explain, replay and plan run the same call again and must get the same result."
+    remedy = "Let it depend on its arguments alone, and declare it with pure=True."
+
+
+class BadCell(CompiledRule):
+    """A cell that is no path, literal or call."""
+
+    code = "bad-cell"
+    title = "A cell cannot be read"
+    why = "A cell is a path, a literal or a call; it has no operators, so that every choice stands in a decision."
+    remedy = "Write a path such as cbc:ID, a 'text', or name(…)."
+
+
+class TypeMismatch(CompiledRule):
+    """A value of one type where another is wanted."""
+
+    code = "type-error"
+    title = "A value has another type than the one wanted"
+    why = "Text becomes a number or a date only through a named function, so that its format is said."
+    remedy = "Call a function that makes the type: plain_decimal(…), iso_date(…), or a decision."
+
+
+class EffectiveDateCycle(CompiledRule):
+    """A date that decides when a decision applies and that itself needs the decision."""
+
+    code = "effective-date-cycle"
+    title = "The date by which a decision applies needs that decision"
+    why = "Neither could be worked out first."
+    remedy = "Let another date field decide."
+
+
+class NotAReference(CompiledRule):
+    """A lookup in a stream that is not marked as a reference."""
+
+    code = "not-a-reference"
+    title = "A stream is looked up that is not marked as a reference"
+    why = "When what was read changes, dependents are conformed again; that is only kept for references."
+    remedy = "Set 'reference: true' on the stream."

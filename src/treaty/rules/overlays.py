@@ -1,0 +1,101 @@
+"""Rules on what clients change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from treaty.project.declarations import EntityMapping
+from treaty.project.findings import Finding, Severity
+from treaty.project.overlays import running_mappings
+from treaty.rules.calls import called_functions
+from treaty.rules.interface import CheckedProject, Rule, function_name
+
+
+class OverlayWithoutReason(Rule):
+    """An override that does not say why."""
+
+    code = "overlay-without-reason"
+    title = "A client's override does not say why it differs"
+    why = "Nobody could tell later whether it is still needed."
+    remedy = "Add 'reason:'."
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        project = checked.project
+        for client, overlay in project.overlays.items():
+            for name, mapping in overlay.mappings.items():
+                if name in project.mappings and not mapping.reason:
+                    yield from self.mapping(client, mapping)
+            whole = [
+                *((each, project.systems) for each in overlay.systems.values()),
+                *((each, project.flows) for each in overlay.flows.values()),
+            ]
+            for each, standard in whole:
+                if each.name in standard and not each.reason:
+                    yield self.finding(f"{client} overrides {each.name} and does not say why", each.position)
+            for decision in overlay.decisions.values():
+                if decision.id in project.decisions and not decision.reason:
+                    yield self.finding(f"{client} overrides {decision.id} and does not say why", decision.position)
+
+    def mapping(self, client: str, mapping: EntityMapping) -> Iterator[Finding]:
+        """Yield the overridden fields that give no reason; the mapping itself where it overrides no field."""
+        fields = {name: field for name, field in mapping.fields.items() if field.origin == "overlay"}
+        if not fields:
+            yield self.finding(f"{client} overrides {mapping.name} and does not say why", mapping.position)
+        for name, field in fields.items():
+            if not field.reason:
+                yield self.finding(f"{client} overrides {mapping.name}.{name} and does not say why", mapping.at(f"fields.{name}"))
+
+
+class OverlaySignature(Rule):
+    """An override that changes what callers rely on."""
+
+    code = "overlay-signature"
+    title = "A client's override changes a decision's signature or kind"
+    why = "Every cell that calls it, and every other client's reader, relies on them."
+    remedy = "Keep the standard's signature and kind; write a new decision where another is needed."
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        for client, overlay in checked.project.overlays.items():
+            for decision in overlay.decisions.values():
+                standard = checked.project.decisions.get(decision.id)
+                if standard is None:
+                    continue
+                if decision.kind != standard.kind:
+                    yield self.finding(f"{client}: {decision.id} was of kind {standard.kind}", decision.at("kind"))
+                elif "".join((decision.function or "").split()) != "".join((standard.function or "").split()):
+                    yield self.finding(f"{client}: {decision.id} was {standard.function}", decision.at("function"))
+
+
+class UnusedOverride(Rule):
+    """An overridden decision that nothing of the client calls."""
+
+    code = "unused-override"
+    title = "A client overrides a decision that nothing of it calls"
+    why = "An overridden field beats the decision that it would call, so the override has no effect."
+    remedy = "Remove the override, or call the decision in the client's mapping."
+    severity = Severity.WARNING
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        for client, overlay in checked.project.overlays.items():
+            view = checked.client_views[client]
+            running = [view.mappings[name] for name in running_mappings(view)]
+            called = called_functions(view, running) if running else set()
+            for decision in overlay.decisions.values() if running else ():
+                if decision.id in checked.project.decisions and decision.function and function_name(decision.function) not in called:
+                    yield self.finding(f"{client}: nothing calls {function_name(decision.function)}", decision.position)
+
+
+class ClientWithoutFlow(Rule):
+    """A client for which nothing runs."""
+
+    code = "client-without-flow"
+    title = "No flow runs for a client"
+    why = "A client's folder promises an integration that does not happen."
+    remedy = "Declare one of its systems in clients/NAME/systems, or use {client} in a system's connection."
+    severity = Severity.WARNING
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        has_flows = any(True for _ in checked.flows())
+        for client, overlay in checked.project.overlays.items():
+            if has_flows and not checked.client_views[client].flows:
+                yield self.finding(f"nothing runs for {client}", overlay.position)
