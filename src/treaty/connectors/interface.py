@@ -144,10 +144,13 @@ class DeliveryItem:
 
 @dataclass(frozen=True, slots=True)
 class ItemResult:
-    """What became of one item. ``ambiguous``: it may or may not have been applied."""
+    """What became of one item. ``coalesced``: a newer version is there. ``ambiguous``: it may or may not have been applied.
+
+    ``retry``: certainly not applied, though others of the batch were; send it again.
+    """
 
     delivery_key: str
-    state: Literal["acknowledged", "coalesced", "rejected", "ambiguous"]
+    state: Literal["acknowledged", "coalesced", "rejected", "ambiguous", "retry"]
     message: str = ""
     remote_id: str | None = None
 

@@ -1,0 +1,197 @@
+"""Connects through the egress gate, looks names up in the catalogue, and says which errors mean what."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from treaty.connectors.egress import Destination, ensure_allowed
+from treaty.connectors.interface import Site
+from treaty.connectors.postgresql import PostgresqlConnection
+from treaty.connectors.secrets import redact
+from treaty.errors import RetryError, StopError, TreatyError
+from treaty.project.findings import suggest
+from treaty.sessions.clients import ClientConnection, DatabaseError, OperationalError, connect_client, parse_conninfo, sql
+
+# Conventions of the session that make every value's text exact and the same everywhere.
+SETTINGS = "set datestyle to 'ISO, YMD'; set intervalstyle to 'iso_8601'; set timezone to 'UTC'; set extra_float_digits to 1; set bytea_output to 'hex'"
+RETRY_CLASSES = ("08", "40", "53", "57", "58", "25")  # connection, deadlock or serialization, resources, administrator, system, read-only
+RETRY_STATES = ("55P03",)  # lock not available
+STOP_CLASSES = ("28", "3D", "3F", "42")  # sign-in, database, schema, undefined or forbidden
+
+
+def connect(connection: PostgresqlConnection, site: Site) -> ClientConnection:
+    """Open a connection. Raises StopError for what a person must mend, RetryError for what may pass."""
+    parameters = _embedded(connection.embedded, site) if connection.embedded else _addressed(connection, site)
+    try:
+        opened = connect_client({**parameters, "connect_timeout": str(connection.connect_seconds)})
+    except OperationalError as error:
+        raise connection_error(error) from None
+    opened.execute(SETTINGS)
+    return opened
+
+
+def _embedded(database: str, site: Site) -> dict[str, str]:
+    if site.embedded is None:
+        raise StopError("there is no embedded server here.", remedy="Name a host in `connection` instead of `embedded`.")
+    return parse_conninfo(site.embedded(database))
+
+
+def _addressed(connection: PostgresqlConnection, site: Site) -> dict[str, str]:
+    if not connection.host or not connection.database:
+        raise StopError("the connection names no host or no database.", remedy="Add `host:` and `database:` to `connection`.")
+    destination = ensure_allowed(connection.host, connection.port, [(connection.host, connection.port)])
+    parameters = {
+        "host": destination.host, "hostaddr": destination.address, "port": str(destination.port), "dbname": connection.database,
+        **_tls(connection, destination, site),
+    }  # fmt: skip
+    if connection.user:
+        parameters["user"] = connection.user
+    if connection.password:
+        parameters["password"] = connection.password.reveal()
+    return parameters
+
+
+def _tls(connection: PostgresqlConnection, destination: Destination, site: Site) -> dict[str, str]:
+    mode = connection.sslmode or ("prefer" if destination.private else "verify-full")
+    if connection.sslrootcert is None:
+        return {"sslmode": mode, **({"sslrootcert": "system"} if mode == "verify-full" else {})}
+    name = PurePosixPath(connection.sslrootcert)
+    path = (site.root / name).resolve()
+    if name.is_absolute() or not path.is_relative_to(site.root.resolve()) or not path.is_file():
+        raise StopError("`sslrootcert` is not a file in the project.", remedy="Put the authority's certificate into the project folder.")
+    return {"sslmode": mode, "sslrootcert": str(path)}
+
+
+def explain_error(error: DatabaseError) -> str:
+    """Return the server's own words without secrets."""
+    diagnosis = error.diag
+    text = diagnosis.message_primary or str(error).strip() or type(error).__name__
+    detail = f" ({diagnosis.message_detail})" if diagnosis.message_detail else ""
+    return redact(f"{text}{detail}")
+
+
+def is_data_error(error: DatabaseError) -> bool:
+    """Tell whether the row itself is at fault: not the connection, the server or the table."""
+    state = error.sqlstate or ""
+    return bool(state) and state[:2] not in (*RETRY_CLASSES, *STOP_CLASSES, "XX") and state not in RETRY_STATES
+
+
+def as_treaty_error(error: DatabaseError) -> TreatyError:
+    """Return what an error means to the caller, where no row is at fault."""
+    state = error.sqlstate or ""
+    if not state or state[:2] in RETRY_CLASSES or state in RETRY_STATES:
+        return RetryError(f"PostgreSQL: {explain_error(error)}.", remedy="It is tried again.")
+    return StopError(f"PostgreSQL: {explain_error(error)} [{state}].", remedy="Mend the table, the rights or the stream's settings.")
+
+
+def connection_error(error: OperationalError) -> TreatyError:
+    """Return what a refused connection means. Drivers give no SQLSTATE here, only the server's words."""
+    text = redact(str(error).strip().splitlines()[-1] if str(error).strip() else "no answer")
+    if any(each in text for each in ("authentication", "password", "does not exist", "no pg_hba.conf entry", "certificate")):
+        return StopError(f"PostgreSQL refused the connection: {text}.", remedy="Mend the system's `connection`.")
+    return RetryError(f"PostgreSQL cannot be reached: {text}.", remedy="Check that the server runs.")
+
+
+# ---- the catalogue
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column as the catalogue tells it."""
+
+    name: str
+    type: str  # format_type's spelling, fit for a cast
+    category: str  # pg_type.typcategory: A array, B boolean, D date/time, N number, S string …
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table or view that is there, and may be named in a statement."""
+
+    schema: str
+    name: str
+    columns: dict[str, Column]
+    primary_key: tuple[str, ...]
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its name, quoted."""
+        return sql.Identifier(self.schema, self.name)
+
+    def find(self, name: str, setting: str) -> Column:
+        """Return a column. Raises StopError with the nearest name."""
+        if name not in self.columns:
+            raise StopError(f"{self.schema}.{self.name} has no column {name!r} ({setting}).", remedy=suggest(name, self.columns, "Mend the name."))
+        return self.columns[name]
+
+
+def split_name(name: str) -> tuple[str, str]:
+    """Return schema and table of ``schema.table``; ``public`` where no schema is named."""
+    schema, _, table = name.rpartition(".")
+    return schema or "public", table
+
+
+def find_table(connection: ClientConnection, name: str) -> Table:
+    """Return the table or view. Raises StopError where there is none that this user may see."""
+    table = find_table_if_there(connection, name)
+    if table is None:
+        raise StopError(f"there is no table or view {name!r} that this user may see.", remedy="Mend `table`, or grant the user its rights.")
+    return table
+
+
+def find_table_if_there(connection: ClientConnection, name: str) -> Table | None:
+    """Return the table or view, or None."""
+    schema, table = split_name(name)
+    rows = connection.execute(
+        """
+        select a.attname, format_type(a.atttypid, a.atttypmod), t.typcategory
+        from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+        join pg_type t on t.oid = a.atttypid
+        where n.nspname = %s and c.relname = %s and c.relkind in ('r', 'v', 'm', 'p', 'f') and a.attnum > 0 and not a.attisdropped
+        order by a.attnum
+        """,
+        (schema, table),
+    ).fetchall()
+    if not rows:
+        return None
+    key = connection.execute(
+        """
+        select a.attname from pg_index i join pg_class c on c.oid = i.indrelid join pg_namespace n on n.oid = c.relnamespace
+        cross join unnest(i.indkey) with ordinality k(number, place) join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number
+        where n.nspname = %s and c.relname = %s and i.indisprimary order by k.place
+        """,
+        (schema, table),
+    ).fetchall()
+    return Table(schema, table, {str(row[0]): Column(str(row[0]), str(row[1]), _text(row[2])) for row in rows}, tuple(str(row[0]) for row in key))
+
+
+def ensure_unique(connection: ClientConnection, table: Table, key: Sequence[str]) -> None:
+    """Raise StopError unless a unique index is over exactly these columns: without one an upsert cannot be."""
+    if not has_unique_index(connection, table, key):
+        raise StopError(
+            f"{table.schema}.{table.name} has no unique index over ({', '.join(key)}).", remedy="Add one, or mend the outbound mapping's `key`."
+        )
+
+
+def has_unique_index(connection: ClientConnection, table: Table, key: Sequence[str]) -> bool:
+    """Tell whether a unique index is over exactly these columns."""
+    rows = connection.execute(
+        """
+        select array_agg(a.attname::text order by a.attname::text) from pg_index i join pg_attribute a on a.attrelid = i.indrelid and a.attnum = any(i.indkey)
+        where i.indrelid = format('%%I.%%I', %s::text, %s::text)::regclass and i.indisunique and i.indpred is null and i.indexprs is null
+        group by i.indexrelid
+        """,
+        (table.schema, table.name),
+    ).fetchall()
+    return any(row[0] == sorted(key) for row in rows)
+
+
+def typed(value: sql.Composable, kind: str) -> sql.Composable:
+    """Return a value cast to a type of the catalogue's spelling."""
+    return sql.SQL("{}::{}").format(value, sql.SQL(kind))
+
+
+def _text(value: object) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)

@@ -1,0 +1,175 @@
+"""The statements that write one batch within a transaction: COPY into a temporary table, then one statement for each kind of change."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from treaty.connectors.interface import DeliveryItem, ItemResult
+from treaty.connectors.postgresql import PostgresqlWrite
+from treaty.connectors.postgresql.session import Table, typed
+from treaty.connectors.postgresql.values import value_text
+from treaty.sessions.clients import ClientConnection, sql
+
+ITEMS = sql.Identifier("treaty_items")  # temporary: dropped at the end of the transaction
+COMMA = sql.SQL(", ")
+AND = sql.SQL(" and ")
+
+
+def _load(connection: ClientConnection, table: Table, columns: Sequence[str], items: Sequence[DeliveryItem]) -> None:
+    """Copy the items as texts: number, key, version, operation, message, then a column for each field."""
+    fields = [sql.SQL("{} text").format(sql.Identifier(f"c{number}")) for number in range(len(columns))]
+    connection.execute(
+        sql.SQL("create temp table {} ({}) on commit drop").format(
+            ITEMS,
+            COMMA.join([*map(sql.SQL, ("item integer", "delivery_key text", "version bigint", "op text", "message_id text")), *fields]),  # type: ignore[arg-type]
+        )
+    )
+    types = [table.columns[name].type for name in columns]
+    with connection.cursor() as cursor, cursor.copy(sql.SQL("copy {} from stdin").format(ITEMS)) as copy:
+        for number, item in enumerate(items):
+            values = [value_text(item.fields.get(name), kind) for name, kind in zip(columns, types, strict=True)]
+            copy.write_row((number, value_text(item.delivery_key, "text"), item.version, item.op, item.message_id, *values))
+
+
+def _cast(table: Table, columns: Sequence[str], number: int) -> sql.Composable:
+    return typed(sql.Identifier("i", f"c{number}"), table.columns[columns[number]].type)
+
+
+class Upsert:
+    """Upserts, deletes and archives, guarded by version in a column of the table or in a side table."""
+
+    def __init__(
+        self, connection: ClientConnection, table: Table, columns: tuple[str, ...], key: tuple[str, ...], write: PostgresqlWrite, side: Table | None
+    ) -> None:
+        self._connection = connection
+        self._table = table
+        self._columns = (*columns, *(name for name in key if name not in columns))
+        self._key = key
+        self._write = write
+        self._side = side
+
+    def apply(self, items: Sequence[DeliveryItem]) -> list[tuple[DeliveryItem, ItemResult]]:
+        """Write the items; the versions found afterwards tell what became of each."""
+        _load(self._connection, self._table, self._columns, items)
+        if self._side is not None:
+            self._advance_side(self._side)
+        operations = {item.op for item in items}
+        if "upsert" in operations:
+            self._connection.execute(self._upsert())
+        if "delete" in operations:
+            self._connection.execute(self._delete())
+        if "archive" in operations:
+            self._connection.execute(self._archive())
+        return self._results(items)
+
+    def _matches(self) -> sql.Composable:
+        """The row of an item: equal in all key columns."""
+        parts = [sql.SQL("t.{} = {}").format(sql.Identifier(name), _cast(self._table, self._columns, self._columns.index(name))) for name in self._key]
+        return AND.join(parts)
+
+    def _newer(self, version: sql.Composable) -> sql.Composable:
+        """Whether the item is newer than what is there; the side table has already decided where there is one."""
+        if self._side is not None:
+            return sql.SQL("true")
+        there = sql.Identifier("t", self._write.version_column)
+        return sql.SQL("({0} is null or {0} < {1})").format(there, version)
+
+    def _wanted(self, op: str) -> sql.Composable:
+        wanted = sql.SQL("i.op = {}").format(sql.Literal(op))
+        if self._side is None:
+            return wanted
+        return sql.SQL("{} and i.item in (select item from treaty_advanced)").format(wanted)
+
+    def _advance_side(self, side: Table) -> None:
+        self._connection.execute(
+            sql.SQL(
+                """
+                create temp table treaty_advanced on commit drop as select item from {items} limit 0;
+                with advanced as (
+                    insert into {side} as s (delivery_key, version, deleted) select delivery_key, version, op = 'delete' from {items}
+                    on conflict (delivery_key) do update set version = excluded.version, deleted = excluded.deleted
+                    where excluded.version > s.version returning delivery_key
+                )
+                insert into treaty_advanced select i.item from {items} i join advanced using (delivery_key)
+                """
+            ).format(items=ITEMS, side=side.identifier)
+        )
+
+    def _upsert(self) -> sql.Composable:
+        names = [sql.Identifier(name) for name in self._columns]
+        values = [_cast(self._table, self._columns, number) for number in range(len(self._columns))]
+        changed = [name for name in self._columns if name not in self._key]
+        if self._side is None:
+            names.append(sql.Identifier(self._write.version_column))
+            values.append(sql.SQL("i.version"))
+            changed.append(self._write.version_column)
+        sets = COMMA.join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changed)
+        conflict = sql.SQL("do update set {} where {}").format(sets, self._newer(sql.Identifier("excluded", self._write.version_column)))
+        if not changed:
+            conflict = sql.SQL("do nothing")
+        return sql.SQL("insert into {} as t ({}) select {} from {} i where {} on conflict ({}) {}").format(
+            self._table.identifier, COMMA.join(names), COMMA.join(values), ITEMS, self._wanted("upsert"), COMMA.join(map(sql.Identifier, self._key)), conflict
+        )  # fmt: skip
+
+    def _delete(self) -> sql.Composable:
+        return sql.SQL("delete from {} t using {} i where {} and {} and {}").format(
+            self._table.identifier, ITEMS, self._wanted("delete"), self._matches(), self._newer(sql.SQL("i.version"))
+        )
+
+    def _archive(self) -> sql.Composable:
+        column = self._table.find(self._write.archive_column, "archive_column")
+        sets = [sql.SQL("{} = {}").format(sql.Identifier(column.name), sql.SQL("true" if column.category == "B" else "transaction_timestamp()"))]
+        if self._side is None:
+            sets.append(sql.SQL("{} = i.version").format(sql.Identifier(self._write.version_column)))
+        return sql.SQL("update {} t set {} from {} i where {} and {} and {}").format(
+            self._table.identifier, COMMA.join(sets), ITEMS, self._wanted("archive"), self._matches(), self._newer(sql.SQL("i.version"))
+        )
+
+    def _results(self, items: Sequence[DeliveryItem]) -> list[tuple[DeliveryItem, ItemResult]]:
+        remote = sql.SQL("t.{}::text").format(sql.Identifier(self._write.id_column)) if self._write.id_column else sql.SQL("null::text")
+        if self._side is None:
+            version, join = sql.SQL("t.{}").format(sql.Identifier(self._write.version_column)), sql.SQL("")
+        else:
+            version, join = sql.SQL("s.version"), sql.SQL("left join {} s using (delivery_key)").format(self._side.identifier)
+        rows = self._connection.execute(
+            sql.SQL("select i.item, {}, {} from {} i {} left join {} t on {}").format(version, remote, ITEMS, join, self._table.identifier, self._matches())
+        ).fetchall()
+        there = {int(row[0]): (row[1], row[2]) for row in rows}
+        results = []
+        for number, item in enumerate(items):
+            found, remote_id = there.get(number, (None, None))
+            if found is not None and int(found) > item.version:
+                results.append((item, ItemResult(item.delivery_key, "coalesced", f"version {found} is there already", remote_id)))
+            else:
+                results.append((item, ItemResult(item.delivery_key, "acknowledged", "", remote_id)))
+        return results
+
+
+class Insert:
+    """Inserts that may come twice: each carries its message's id, and where that is unique a second one changes nothing."""
+
+    def __init__(self, connection: ClientConnection, table: Table, columns: tuple[str, ...], write: PostgresqlWrite, unique_message: bool) -> None:
+        self._connection = connection
+        self._table = table
+        self._columns = columns
+        self._message = write.message_column if write.message_column in table.columns else None
+        self._unique = unique_message
+
+    def apply(self, items: Sequence[DeliveryItem]) -> list[tuple[DeliveryItem, ItemResult]]:
+        """Insert the items as they are: deletes cannot be told to a table of messages."""
+        wrong = [item for item in items if item.op != "upsert"]
+        if wrong:
+            raise ValueError(f"at-least-once inserts rows; {wrong[0].op!r} cannot be told so")
+        _load(self._connection, self._table, self._columns, items)
+        names = [sql.Identifier(name) for name in self._columns]
+        values = [_cast(self._table, self._columns, number) for number in range(len(self._columns))]
+        if self._message is not None:
+            names.append(sql.Identifier(self._message))
+            values.append(typed(sql.SQL("i.message_id"), self._table.columns[self._message].type))
+        conflict = sql.SQL("on conflict ({}) do nothing").format(sql.Identifier(self._message)) if self._message and self._unique else sql.SQL("")
+        self._connection.execute(
+            sql.SQL("insert into {} ({}) select {} from {} i order by i.item {}").format(
+                self._table.identifier, COMMA.join(names), COMMA.join(values), ITEMS, conflict
+            )
+        )
+        return [(item, ItemResult(item.delivery_key, "acknowledged")) for item in items]
