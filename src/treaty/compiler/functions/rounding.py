@@ -1,0 +1,152 @@
+"""Rounding, division and conversion: each names its scale and its rounding, and computes exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from treaty.compiler.functions.definition import Fails, Function, constant_value, define
+from treaty.compiler.functions.duckdb_types import duckdb_type
+from treaty.compiler.functions.numbers import number_of
+from treaty.compiler.functions.operators import natural_type, render_arithmetic
+from treaty.compiler.functions.typing import MAX_DIGITS, digits_of
+from treaty.compiler.ir import Call, Node
+from treaty.compiler.types import DecimalType, Type
+
+ROUNDINGS = ("half-up", "half-even", "half-down", "up", "down", "ceiling", "floor")
+
+
+def check_rounding(node: Node) -> None:
+    """Raise ValueError for a rounding that is not one of :data:`ROUNDINGS`."""
+    if constant_value(node) not in ROUNDINGS:
+        raise ValueError(f"rounding is one of {', '.join(ROUNDINGS)}")
+
+
+def _check_scale(node: Node) -> None:
+    if not 0 <= number_of(node) <= MAX_DIGITS - 1:
+        raise ValueError("a scale is 0 to 37")
+
+
+def _check_round(args: Sequence[Node]) -> None:
+    _check_scale(args[1])
+    check_rounding(args[2])
+
+
+def _round_type(args: Sequence[Node]) -> Type:
+    given, scale = digits_of(args[0]), number_of(args[1])
+    return DecimalType(min(given.precision - given.scale + 1 + scale, MAX_DIGITS), scale)
+
+
+def _round(rendered: Sequence[str], call: Call) -> str:
+    given, wanted, mode = digits_of(call.args[0]), call.type, str(constant_value(call.args[2]))
+    assert isinstance(wanted, DecimalType)
+    sql = rendered[0] if isinstance(call.args[0].type, DecimalType) else f"CAST({rendered[0]} AS {duckdb_type(given)})"
+    near = f"try_cast({sql} AS {duckdb_type(wanted)})"  # DuckDB rounds half away from zero
+    if wanted.scale >= given.scale or mode == "half-up":
+        return near
+    unit = f"CAST('{'0.' + '0' * (wanted.scale - 1) + '1' if wanted.scale else '1'}' AS {duckdb_type(DecimalType(wanted.scale + 1, wanted.scale))})"
+    step = f"CASE WHEN {sql} < 0 THEN -{unit} ELSE {unit} END"
+    half = f"abs({near} - {sql}) * 2 = {unit}"
+    back = f"{near} - ({step})"
+    chosen = {
+        "down": f"CASE WHEN abs({near}) > abs({sql}) THEN {back} ELSE {near} END",
+        "up": f"CASE WHEN abs({near}) < abs({sql}) THEN {near} + ({step}) ELSE {near} END",
+        "floor": f"CASE WHEN {near} > {sql} THEN {near} - {unit} ELSE {near} END",
+        "ceiling": f"CASE WHEN {near} < {sql} THEN {near} + {unit} ELSE {near} END",
+        "half-down": f"CASE WHEN {half} THEN {back} ELSE {near} END",
+        "half-even": f"CASE WHEN {half} AND {near} % ({unit} * 2) <> 0 THEN {back} ELSE {near} END",
+    }[mode]
+    return f"try_cast(TRY({chosen}) AS {duckdb_type(wanted)})"
+
+
+def _round_may_fail(call: Call) -> bool:
+    given = digits_of(call.args[0])
+    assert isinstance(call.type, DecimalType)
+    return given.precision - given.scale + 1 > call.type.precision - call.type.scale or given.precision >= MAX_DIGITS - 1
+
+
+def _divide_type(args: Sequence[Node]) -> Type:
+    left, right, scale = digits_of(args[0]), digits_of(args[1]), number_of(args[2])
+    return DecimalType(min(left.precision - left.scale + right.scale + 1 + scale, MAX_DIGITS), scale)
+
+
+def _divide(rendered: Sequence[str], call: Call) -> str:
+    """Divide as whole numbers of 128 bits: exact, with the remainder to round by."""
+    left, right = digits_of(call.args[0]), digits_of(call.args[1])
+    assert isinstance(call.type, DecimalType)
+    shift = call.type.scale + right.scale - left.scale
+    above = _unscaled(rendered[0], left, max(shift, 0))
+    below = _unscaled(rendered[1], right, max(-shift, 0))
+    quotient, remainder = f"({above} // {below})", f"({above} % {below})"
+    away = f"CASE WHEN ({above} < 0) <> ({below} < 0) THEN -1 ELSE 1 END"
+    twice, size = f"abs({remainder}) * 2", f"abs({below})"
+    moved = {
+        "down": "false",
+        "up": f"{remainder} <> 0",
+        "floor": f"{remainder} <> 0 AND ({away}) = -1",
+        "ceiling": f"{remainder} <> 0 AND ({away}) = 1",
+        "half-up": f"{twice} >= {size}",
+        "half-down": f"{twice} > {size}",
+        "half-even": f"{twice} > {size} OR ({twice} = {size} AND {quotient} % 2 <> 0)",
+    }[str(constant_value(call.args[3]))]
+    whole = f"({quotient} + CASE WHEN {moved} THEN {away} ELSE 0 END)"
+    unit = f"CAST('1e-{call.type.scale}' AS {duckdb_type(DecimalType(call.type.scale + 1, call.type.scale))})"
+    made = f"TRY(CAST({whole} AS DECIMAL({MAX_DIGITS - call.type.scale},0)) * {unit})"
+    return f"CASE WHEN {rendered[1]} <> 0 THEN try_cast({made} AS {duckdb_type(call.type)}) END"
+
+
+def _unscaled(sql: str, kind: DecimalType, shift: int) -> str:
+    factor = kind.scale + shift
+    if factor == 0:
+        return f"CAST({sql} AS HUGEINT)"
+    power = f"CAST('1{'0' * factor}' AS DECIMAL({min(factor + 1, MAX_DIGITS)},0))"
+    return f"CAST(CAST({sql} AS {duckdb_type(kind)}) * {power} AS HUGEINT)"
+
+
+def _check_divide(args: Sequence[Node]) -> None:
+    _check_scale(args[2])
+    check_rounding(args[3])
+    left, right = digits_of(args[0]), digits_of(args[1])
+    if left.scale + max(number_of(args[2]) + right.scale - left.scale, 0) > MAX_DIGITS - 1:
+        raise ValueError("so many digits after the point cannot be divided exactly; use a smaller scale")
+
+
+def _convert_type(args: Sequence[Node]) -> Type:
+    amount, rate, scale = digits_of(args[0]), digits_of(args[1]), number_of(args[2])
+    if amount.scale + rate.scale > MAX_DIGITS:
+        raise ValueError("amount and rate have too many digits after the point")
+    return DecimalType(min(amount.precision - amount.scale + rate.precision - rate.scale + 1 + scale, MAX_DIGITS), scale)
+
+
+def _check_convert(args: Sequence[Node]) -> None:
+    _check_scale(args[2])
+    check_rounding(args[3])
+
+
+def _convert(rendered: Sequence[str], call: Call) -> str:
+    natural = natural_type("*", call.args[:2])
+    product = Call("*", call.args[:2], DecimalType(min(natural.precision, MAX_DIGITS), natural.scale))
+    rounded = Call("round", (product, *call.args[2:]), call.type)
+    return _round([render_arithmetic("*", rendered[:2], product)], rounded)
+
+
+ROWS: tuple[Function, ...] = (
+    define("round(number: number, scale: const integer, rounding: const string) -> decimal", "choosing",
+           "Rounded to so many digits after the point: half-up (away from zero), half-even, half-down, up, down, ceiling or floor", _round,
+           [(Decimal("2.345"), 2, "half-up", Decimal("2.35")), (Decimal("-2.345"), 2, "half-up", Decimal("-2.35")), (Decimal("2.345"), 2, "half-even", Decimal("2.34")),
+            (Decimal("2.355"), 2, "half-even", Decimal("2.36")), (Decimal("2.345"), 2, "half-down", Decimal("2.34")), (Decimal("-2.341"), 2, "up", Decimal("-2.35")),
+            (Decimal("-2.349"), 2, "down", Decimal("-2.34")), (Decimal("-2.341"), 2, "floor", Decimal("-2.35")), (Decimal("2.341"), 2, "ceiling", Decimal("2.35")),
+            (5, 2, "half-up", Decimal("5.00")), (Decimal("0.5"), 0, "half-even", Decimal(0)), (Decimal("1.5"), 0, "half-even", Decimal(2))],
+           reason="overflow", fails=_round_may_fail, infer=_round_type, check=_check_round),
+    define("divide(a: number, b: number, scale: const integer, rounding: const string) -> decimal", "choosing",
+           "a divided by b, computed exactly and rounded to so many digits after the point", _divide,
+           [(10, 3, 2, "half-up", Decimal("3.33")), (Decimal("1.00"), 3, 4, "up", Decimal("0.3334")), (-1, 8, 2, "half-even", Decimal("-0.12")),
+            (1, 8, 2, "half-up", Decimal("0.13")), (-1, 8, 2, "floor", Decimal("-0.13")), (1, 0, 2, "half-up", Fails("division-by-zero")),
+            (Decimal("7.5"), Decimal("0.25"), 0, "down", Decimal(30))],
+           reason=("division-by-zero", "overflow"), infer=_divide_type, check=_check_divide,
+           why=lambda r, c: f"CASE WHEN {r[1]} = 0 THEN 'division-by-zero' ELSE 'overflow' END"),
+    define("convert(amount: number, rate: number, scale: const integer, rounding: const string) -> decimal", "choosing",
+           "An amount in another currency: amount times rate, rounded to so many digits after the point", _convert,
+           [(Decimal("10.00"), Decimal("1.08375"), 2, "half-up", Decimal("10.84")), (3, 2, 0, "half-up", Decimal(6))],
+           reason="overflow", infer=_convert_type, check=_check_convert),
+)  # fmt: skip

@@ -1,0 +1,265 @@
+"""Renders nodes as DuckDB expressions, after the rules of :mod:`treaty.compiler.ir`.
+
+The value of a node that failed is null, always; so a strict function of it is null by itself, and only what is not strict
+(``coalesce``, a ``case``, a code list with a value for null) has to look at the reasons of its operands.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import date, datetime
+from typing import TypeAlias
+
+from treaty.compiler.functions import FUNCTIONS
+from treaty.compiler.functions.definition import Definition, sql_text
+from treaty.compiler.functions.duckdb_types import duckdb_type
+from treaty.compiler.ir import (
+    Call,
+    Case,
+    Decided,
+    Each,
+    Failed,
+    Fired,
+    Literal,
+    Lookup,
+    Member,
+    Node,
+    Source,
+    ValueMap,
+)
+from treaty.compiler.lineage import children
+from treaty.compiler.types import INTEGER, DecimalType, ListType
+from treaty.errors import DefectError
+
+ENGINE = "duckdb"
+LONG_LIST = 20  # from so many entries on, a code list is looked up in a list rather than in a CASE
+Columns: TypeAlias = Callable[[Node], "str | None"]
+
+
+def no_columns(node: Node) -> str | None:
+    """Say that nothing is a column."""
+    return None
+
+
+# ---- values
+
+
+def render_value(node: Node, columns: Columns = no_columns, reasons: Columns = no_columns) -> str:
+    """Return SQL of the node's value: null where it is null, and where it failed.
+
+    ``columns`` is asked first at every node and gives the SQL of what is a column already; sources, lookups and
+    repeating groups always are. ``reasons`` gives the reasons of these, as for :func:`render_reason`.
+    """
+    column = columns(node)
+    if column is not None:
+        return column
+    match node:
+        case Literal():
+            return render_literal(node)
+        case Call():
+            return _call_value(node, columns, reasons)
+        case Case():
+            return _case_value(node, columns, reasons)
+        case ValueMap():
+            return _map_value(node, columns, reasons)
+        case Decided(body=body):
+            return render_value(body, columns, reasons)
+        case Failed(operand=operand):
+            reason = _reason(operand, columns, reasons)
+            return "false" if reason is None else f"({reason} IS NOT NULL)"
+        case Fired(operand=operand):
+            return f"coalesce({render_value(operand, columns, reasons)}, false)"
+        case Member(operand=operand, name=name):
+            return _member_value(render_value(operand, columns, reasons), operand, name)
+    raise DefectError(f"the engine was given no column for {type(node).__name__}", remedy="Report this.")
+
+
+def render_literal(node: Literal) -> str:
+    """Return a constant as a DuckDB literal of its type."""
+    value = node.value
+    if value is None:
+        return "NULL" if str(node.type) == "null" else f"CAST(NULL AS {duckdb_type(node.type)})"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        written = value.isoformat(" ")
+        return f"{duckdb_type(node.type)} '{written}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(node.type, DecimalType):
+        return f"CAST('{value:f}' AS {duckdb_type(node.type)})"
+    if node.type == INTEGER:
+        return str(value) if -(2**31) < int(value) < 2**31 and int(value) >= 0 else f"CAST('{value}' AS BIGINT)"
+    return sql_text(str(value))
+
+
+def define_call(definition: Definition, rendered: list[str], node: Call) -> str:
+    """Return SQL of a call by its definition for this engine."""
+    if callable(definition):
+        return definition(rendered, node)
+    for position, sql in enumerate(rendered):
+        definition = definition.replace(f"{{{position}}}", f"\0{position}\0")
+    for position, sql in enumerate(rendered):
+        definition = definition.replace(f"\0{position}\0", sql)
+    return definition
+
+
+def _call_value(node: Call, columns: Columns, reasons: Columns) -> str:
+    function = FUNCTIONS[node.function]
+    rendered = [render_value(arg, columns, reasons) for arg in node.args]
+    sql = define_call(function.definitions[ENGINE], rendered, node)
+    if function.strict:
+        return sql
+    return _unless_failed(node.args, columns, reasons, sql)
+
+
+def _unless_failed(operands: Iterable[Node], columns: Columns, reasons: Columns, sql: str) -> str:
+    """Return SQL that is null where an operand failed."""
+    tests = [f"{reason} IS NULL" for each in operands if (reason := _reason(each, columns, reasons)) is not None]
+    return f"CASE WHEN {' AND '.join(tests)} THEN {sql} END" if tests else sql
+
+
+def _case_value(node: Case, columns: Columns, reasons: Columns) -> str:
+    parts = []
+    for condition, then in node.whens:
+        reason = _reason(condition, columns, reasons)
+        if reason is not None:
+            parts.append(f"WHEN {reason} IS NOT NULL THEN NULL")
+        parts.append(f"WHEN {render_value(condition, columns, reasons)} THEN {render_value(then, columns, reasons)}")
+    return f"CASE {' '.join(parts)} ELSE {render_value(node.otherwise, columns, reasons)} END"
+
+
+def _map_value(node: ValueMap, columns: Columns, reasons: Columns) -> str:
+    given = render_value(node.input, columns, reasons)
+    folded = node.match == "trim_casefold"
+    key = _folded(given) if folded else given
+    otherwise = {"quarantine": "NULL", "null": "NULL", "preserve": given}.get(node.otherwise)
+    if otherwise is None:
+        otherwise = f"CASE WHEN {given} IS NOT NULL THEN {sql_text(node.otherwise.removeprefix('value:'))} END"
+    sql = _look_up(key, node, folded, otherwise)
+    if node.null is None:
+        return sql
+    return _unless_failed([node.input], columns, reasons, f"CASE WHEN {given} IS NULL THEN {sql_text(node.null)} ELSE {sql} END")
+
+
+def _folded(sql: str) -> str:
+    from treaty.compiler.functions.text import trimmed
+
+    return f"lower({trimmed(sql)})"
+
+
+def _look_up(key: str, node: ValueMap, folded: bool, otherwise: str) -> str:
+    keys = [_folded(sql_text(each)) if folded else sql_text(each) for each, _ in node.entries]
+    values = [sql_text(each) for _, each in node.entries]
+    if not keys:
+        return otherwise
+    if len(keys) < LONG_LIST:
+        whens = " ".join(f"WHEN {each} THEN {value}" for each, value in zip(keys, values, strict=True))
+        return f"CASE {key} {whens} ELSE {otherwise} END"
+    found = f"list_extract([{', '.join(values)}], list_position([{', '.join(keys)}], {key}))"
+    return found if otherwise == "NULL" else f"coalesce({found}, {otherwise})"
+
+
+def _member_value(sql: str, operand: Node, name: str) -> str:
+    quoted = '"' + name.replace('"', '""') + '"'
+    if isinstance(operand.type, ListType):
+        return f"list_transform({sql}, lambda member: member.{quoted})"
+    return f"struct_extract({sql}, {sql_text(name)})"
+
+
+# ---- reasons
+
+
+def can_fail(node: Node, *, shallow: bool = False) -> bool:
+    """Return whether a node can fail; ``shallow``: by itself, whatever its operands do."""
+    match node:
+        case Call():
+            own = FUNCTIONS[node.function].can_fail(node)
+        case ValueMap(otherwise=otherwise):
+            own = otherwise == "quarantine"
+        case Source() | Lookup() | Each():
+            own = True
+        case Failed() | Fired():
+            return False
+        case _:
+            own = False
+    if own or shallow:
+        return own
+    if isinstance(node, Decided):
+        return can_fail(node.body)
+    return any(can_fail(each) for each in children(node))
+
+
+def render_reason(node: Node, columns: Columns = no_columns, reasons: Columns = no_columns) -> str | None:
+    """Return SQL of the node's reason: a code where it failed, else null; None where it cannot fail.
+
+    ``reasons`` is asked first at every source, lookup and repeating group, and at every other node that can fail by itself.
+    """
+    detail = _reason(node, columns, reasons)
+    if detail is None or isinstance(node, Source | Lookup | Each):
+        return detail
+    return f"CASE WHEN {render_value(node, columns, reasons)} IS NULL THEN {detail} END"
+
+
+def _reason(node: Node, columns: Columns, reasons: Columns) -> str | None:
+    match node:
+        case Source() | Lookup() | Each():
+            return reasons(node)
+        case Call():
+            return _call_reason(node, columns, reasons)
+        case Case():
+            return _case_reason(node, columns, reasons)
+        case ValueMap():
+            return _map_reason(node, columns, reasons)
+        case Decided(body=body):
+            return _reason(body, columns, reasons)
+        case Member(operand=operand):
+            return _reason(operand, columns, reasons)
+    return None
+
+
+def _first(parts: list[str]) -> str | None:
+    if len(parts) < 2:
+        return parts[0] if parts else None
+    return f"coalesce({', '.join(parts)})"
+
+
+def _call_reason(node: Call, columns: Columns, reasons: Columns) -> str | None:
+    function = FUNCTIONS[node.function]
+    parts = [reason for arg in node.args if (reason := _reason(arg, columns, reasons)) is not None]
+    if function.can_fail(node):
+        rendered = [render_value(arg, columns, reasons) for arg in node.args]
+        why = function.why.get(ENGINE)
+        code = sql_text(function.reasons[0]) if why is None else define_call(why, rendered, node)
+        tests = [f"{render_value(node, columns, reasons)} IS NULL"]
+        tests += [f"{sql} IS NOT NULL" for sql, arg in zip(rendered, node.args, strict=True) if not isinstance(arg, Literal)]
+        if any(isinstance(arg, Literal) and arg.value is None for arg in node.args):
+            return _first(parts)
+        parts.append(f"CASE WHEN {' AND '.join(tests)} THEN {code} END")
+    return _first(parts)
+
+
+def _case_reason(node: Case, columns: Columns, reasons: Columns) -> str | None:
+    parts, any_reason = [], False
+    for condition, then in node.whens:
+        failed = _reason(condition, columns, reasons)
+        taken = _reason(then, columns, reasons)
+        any_reason = any_reason or failed is not None or taken is not None
+        if failed is not None:
+            parts.append(f"WHEN {failed} IS NOT NULL THEN {failed}")
+        parts.append(f"WHEN {render_value(condition, columns, reasons)} THEN {taken or 'NULL'}")
+    otherwise = _reason(node.otherwise, columns, reasons)
+    if not any_reason and otherwise is None:
+        return None
+    return f"CASE {' '.join(parts)} ELSE {otherwise or 'NULL'} END"
+
+
+def _map_reason(node: ValueMap, columns: Columns, reasons: Columns) -> str | None:
+    inner = _reason(node.input, columns, reasons)
+    parts = [] if inner is None else [inner]
+    if node.otherwise == "quarantine":
+        given = render_value(node.input, columns, reasons)
+        parts.append(f"CASE WHEN {render_value(node, columns, reasons)} IS NULL AND {given} IS NOT NULL THEN 'unmapped-value' END")
+    return _first(parts)
+
+
