@@ -79,10 +79,10 @@ def current_generations(tables: ModelTables, client: str) -> str:
     return f"select _mapping, max(_generation) as _generation from {tables.table('generation')} where _client = {quote_text(client)} group by all"
 
 
-def current_contributions(tables: ModelTables, client: str, select: str = "c.*", where: str = "true") -> str:
-    """Select from the contributions ``c`` that are canonical now; tombstones are not among them."""
+def current_contributions(tables: ModelTables, client: str, select: str = "c.*", where: str = "true", join: str = "") -> str:
+    """Select from the contributions ``c`` that are canonical now; tombstones are not among them. ``join`` narrows ``c`` first."""
     return f"""
-        select {select} from {tables.contribution} c
+        select {select} from {tables.contribution} c {join}
         semi join ({current_generations(tables, client)}) g on g._mapping = c._mapping and g._generation = c._generation
         anti join (select _landed_id, _mapping, _generation from ({effective_dispositions(tables, f"_client = {quote_text(client)}")})
                    where state <> 'canonical') d
@@ -90,13 +90,13 @@ def current_contributions(tables: ModelTables, client: str, select: str = "c.*",
         where c._client = {quote_text(client)} and c._op <> 'delete' and {where}"""
 
 
-def latest_xref(tables: ModelTables, client: str, where: str = "true") -> str:
-    """Select each member's latest cross-reference row, with ``ended`` telling whether it stands no more."""
+def latest_xref(tables: ModelTables, client: str, where: str = "true", source: str = "") -> str:
+    """Select each member's latest cross-reference row, with ``ended`` telling whether it stands no more; ``source`` stands in for the table."""
     return f"""
         select x._member_id, unnest(x._row), coalesce(e._batch >= x._row._batch, false) as ended from (
             select _member_id, arg_max({{'_canonical_id': _canonical_id, '_keys': _keys, '_system': _system, '_stream': _stream,
                 '_source_key': _source_key, '_matched_by': _matched_by, '_valid_from': _valid_from, '_batch': _batch}}, _batch) as _row
-            from {tables.table("xref")}
+            from {source or tables.table("xref")}
             where _client = {quote_text(client)} and _model = {quote_text(tables.model)} and _member_id is not null and {where} group by _member_id) x
         left join (select _member_id, _canonical_id, max(_batch) as _batch from {tables.table("xref_end")}
                    where _model = {quote_text(tables.model)} group by all) e

@@ -17,26 +17,38 @@ STATES = ("pending", "canonical", "superseded", "quarantined", "duplicate", "fil
 NEWEST_FIRST = "_source_version desc nulls last, _received_at desc, _landed_id desc"
 
 
+def find_set_aside(connection: Connection, task: ResolveTask) -> None:
+    """Fill ``r_quarantined``: the records of this mapping that are in quarantine as the batch begins."""
+    aside = f"(select _landed_id from {task.tables.table('quarantine')} where {task.of_mapping})"
+    states = effective_dispositions(task.tables, f"{task.of_mapping} and _landed_id in {aside}")
+    connection.execute(f"create or replace temp table r_quarantined as select _landed_id from ({states}) where state = 'quarantined'")
+    keys = "select null::uuid as _landed_id, null::varchar as _source_key, null::bigint as _source_version, null::timestamptz as _received_at where false"
+    if task.landed is not None and connection.execute("select 1 from r_quarantined limit 1").fetchone():
+        keys = f"""
+            select l._landed_id, l._source_key, l._source_version, l._received_at from {task.landed} l
+            semi join r_quarantined q on q._landed_id = l._landed_id where l._client = {quote_text(task.client)}"""
+    connection.execute(f"create or replace temp table r_waiting as {keys}")
+
+
 def rank_versions(connection: Connection, task: ResolveTask) -> None:
     """Fill ``r_versions``: every good version of the members in ``r_hot``, known and fresh, with its place (1 = newest)."""
-    known = f"""
-        select _member_id, _landed_id, _source_version, _received_at, _op, _keys, false as fresh from {task.tables.contribution}
-        semi join r_hot using (_member_id) where {task.of_mapping}"""
-    states = effective_dispositions(task.tables, task.of_mapping)
-    connection.execute(f"create or replace temp table r_states as {states}")
     connection.execute(f"""
         create or replace temp table r_versions as
-        with known as ({known}), fresh as (
-            select c._member_id, c._landed_id, c._source_version, c._received_at, c._op, c._keys, true as fresh from {task.conformed} c
-            semi join r_hot using (_member_id) anti join known k on k._landed_id = c._landed_id)
+        select _member_id, _landed_id, _source_version, _received_at, _op, _keys, false as fresh from {task.tables.contribution}
+        semi join r_hot using (_member_id) where {task.of_mapping}
+        union all
+        select _member_id, _landed_id, _source_version, _received_at, _op, _keys, true from {task.conformed} semi join r_hot using (_member_id)""")
+    states = effective_dispositions(task.tables, f"{task.of_mapping} and _landed_id in (select _landed_id from r_versions)")
+    connection.execute(f"""
+        create or replace temp table r_versions as
         select v.*, {quote_text(task.system)} as _system, s.state,
             row_number() over (partition by v._member_id order by {NEWEST_FIRST}) as place
-        from (from known union all by name from fresh) v left join r_states s using (_landed_id)
+        from r_versions v left join ({states}) s using (_landed_id)
         where v.fresh or s.state is null or s.state not in ('erased', 'filtered', 'duplicate')""")
 
 
 def write_dispositions(connection: Connection, task: ResolveTask) -> None:
-    """Fill ``w_disposition`` and ``w_quarantine`` from ``r_versions``, ``r_states`` and what was set aside."""
+    """Fill ``w_disposition`` and ``w_quarantine`` from ``r_versions`` and what was set aside."""
     _set_aside(connection, task)
     overtaken = _overtaken(task)
     connection.execute(f"""
@@ -77,6 +89,7 @@ def _set_aside(connection: Connection, task: ResolveTask) -> None:
         select _member_id, _source_version, _received_at, _landed_id from {task.conformed} semi join
             (select distinct _member_id from {task.set_aside}) using (_member_id) anti join r_hot using (_member_id)""")
     known = f"select _member_id, {_order('')} as newest from {task.tables.contribution} where {task.of_mapping}"
+    states = effective_dispositions(task.tables, f"{task.of_mapping} and _landed_id in (select _landed_id from {task.set_aside})")
     connection.execute(f"""
         create or replace temp table r_aside as
         with newest as (
@@ -90,21 +103,15 @@ def _set_aside(connection: Connection, task: ResolveTask) -> None:
         select p.* exclude (_state, _reason, overtaken), {group_sql(task.tables.model, task.mapping)} as group_id,
             if(overtaken, 'superseded', _state) as state, if(overtaken, 'newer-version', _reason) as reason,
             coalesce(s.state = if(overtaken, 'superseded', _state) or s.state in ('superseded', 'filtered') and _state = 'quarantined', false) as stands
-        from placed p left join r_states s on s._landed_id = p._landed_id""")
+        from placed p left join ({states}) s on s._landed_id = p._landed_id""")
 
 
 def _overtaken(task: ResolveTask) -> str:
     """Select records quarantined in earlier batches that a good version has now overtaken."""
-    if task.landed is None:
-        return "select null::uuid, null, null where false"
     return f"""
-        select q._landed_id, 'superseded', 'newer-version' from (
-            select distinct q._landed_id from {task.tables.table("quarantine")} q
-            semi join r_states s on s._landed_id = q._landed_id and s.state = 'quarantined' where {task.of_mapping}) q
-        join {task.landed} l on l._landed_id = q._landed_id and l._client = {quote_text(task.client)}
-        join {task.conformed} c on c._source_key = l._source_key
-        where q._landed_id not in (select _landed_id from r_aside) and q._landed_id not in (select _landed_id from {task.conformed})
-        group by q._landed_id having max({_order("c.")}) > any_value({_order("l.")})"""
+        select w._landed_id, 'superseded', 'newer-version' from r_waiting w join {task.conformed} c on c._source_key = w._source_key
+        where w._landed_id not in (select _landed_id from r_aside) and w._landed_id not in (select _landed_id from {task.conformed})
+        group by w._landed_id having max({_order("c.")}) > any_value({_order("w.")})"""
 
 
 def _order(alias: str) -> str:

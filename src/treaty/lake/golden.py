@@ -58,19 +58,22 @@ def write_golden(connection: Connection, task: ResolveTask, fields: list[str]) -
 def _content(connection: Connection, task: ResolveTask, fields: list[str]) -> None:
     """Fill ``r_content`` with what each living canonical id of the region should show now."""
     names = ", ".join(quote_name(name) for name in fields)
-    ours = "_member_id, _landed_id, _system, _stream, _source_version, _received_at"
-    other = f"c._member_id in (select _member_id from r_members) and (c._mapping <> {quote_text(task.mapping)} or c._member_id not in (select _member_id from r_hot))"
-    select = ", ".join(f"c.{each.strip()}" for each in f"{ours}, {names}".split(",")) if fields else ours
+    ours = ", ".join(["_member_id, _landed_id, _system, _stream, _source_version, _received_at", *([names] if names else [])])
+    connection.execute(f"""
+        create or replace temp table r_others as select m._member_id from r_members m
+        where m.live and ({"true" if task.siblings else "not exists (from r_versions v where v._member_id = m._member_id)"})""")
+    parts = [f"select {ours} from {task.conformed} semi join (select _landed_id from newest where fresh) n using (_landed_id)"]
+    if _any(connection, "r_versions where place = 1 and not fresh"):
+        stale = "(select _landed_id from newest where not fresh)"
+        parts.append(f"select {ours} from {task.tables.contribution} semi join {stale} n using (_landed_id) where {task.of_mapping}")
+    if _any(connection, "r_others"):
+        select = ", ".join(f"c.{each.strip()}" for each in ours.split(", "))
+        join = "semi join r_others o on o._member_id = c._member_id"
+        other = f"(c._mapping <> {quote_text(task.mapping)} or c._member_id not in (select _member_id from r_versions))"
+        parts.append(current_contributions(task.tables, task.client, select, other if task.siblings else "true", join))
     connection.execute(f"""
         create or replace temp table r_rows as
-        with newest as (select _landed_id, fresh from r_versions where place = 1 and _op <> 'delete'),
-        rows as (
-            select {ours}, {names} from {task.conformed} semi join (select _landed_id from newest where fresh) n using (_landed_id)
-            union all
-            select {ours}, {names} from {task.tables.contribution} semi join (select _landed_id from newest where not fresh) n using (_landed_id)
-            where {task.of_mapping}
-            union all
-            {current_contributions(task.tables, task.client, select, other)})
+        with newest as (select _landed_id, fresh from r_versions where place = 1 and _op <> 'delete'), rows as ({" union all ".join(parts)})
         select g._canonical_id, m.first_at, count(*) over (partition by g._canonical_id) as together, r.*
         from rows r join r_groups g on g._member_id = r._member_id join r_members m on m._member_id = r._member_id where g.lives""")
     several = "(select * exclude (together, first_at) from r_rows where together > 1)"
@@ -81,3 +84,7 @@ def _content(connection: Connection, task: ResolveTask, fields: list[str]) -> No
         select s._canonical_id, f.first_at, s._winners, null::uuid, {", ".join(f"s.{quote_name(name)}" for name in fields)}
         from ({survivor_sql(several, fields, task.rules)}) s
         join (select _canonical_id, min(first_at) as first_at from r_rows group by all) f on f._canonical_id = s._canonical_id""")
+
+
+def _any(connection: Connection, relation: str) -> bool:
+    return connection.execute(f"select 1 from {relation} limit 1").fetchone() is not None

@@ -16,18 +16,29 @@ from treaty.lake.current import PIN, STEWARD, Connection, latest_xref
 from treaty.lake.names import quote_text
 from treaty.lake.task import Proposal, ResolveTask
 
+FEW_ROWS = 100_000  # cross-references that are worth reading once for all
 MOST_ROUNDS = 10_000  # of label propagation: more than any chain of members could need
 
 
-def find_hot(connection: Connection, task: ResolveTask) -> int:
+def find_xref(connection: Connection, task: ResolveTask) -> int:
+    """Make ``r_xref`` stand for the model's cross-references, read once where they are few; return how many there are."""
+    where = f"_client = {quote_text(task.client)} and _model = {quote_text(task.tables.model)} and _member_id is not null"
+    rows = f"select * from {task.tables.table('xref')} where {where}"
+    number = int(connection.execute(f"select count(*) from ({rows})").fetchone()[0])
+    connection.execute("drop view if exists temp.r_xref" if _is_view(connection, "r_xref") else "drop table if exists temp.r_xref")
+    connection.execute(f"create temp {'table' if number <= FEW_ROWS else 'view'} r_xref as {rows}")
+    return number
+
+
+def find_hot(connection: Connection, task: ResolveTask, known: int) -> int:
     """Fill ``r_hot`` with the members of the batch that are not plainly new and alone; return how many."""
     conformed = task.conformed
-    known = _any_xref(connection, task)
     hashes = _key_hashes(task)
     parts = [
         f"select _member_id from {conformed} group by _member_id having count(*) > 1",
         f"select _member_id from {conformed} where _op = 'delete' or _system = '{STEWARD}'",
-        _in_quarantine(task),
+        f"select _member_id from {conformed} semi join r_quarantined using (_landed_id)",
+        f"select _member_id from {conformed} semi join r_waiting using (_source_key)",
     ]
     if hashes:
         connection.execute(f"""
@@ -36,11 +47,11 @@ def find_hot(connection: Connection, task: ResolveTask) -> int:
         if known:
             connection.execute(f"""
                 insert into r_clash select h from (select unnest({hashes}) as h from {conformed})
-                semi join (select unnest({hashes}) as h from {_xref(task)}) using (h) where h is not null""")
+                semi join (select unnest({hashes}) as h from r_xref) using (h) where h is not null""")
         parts.append(f"""select _member_id from (select _member_id, unnest({hashes}) as h from {conformed}) semi join r_clash using (h)""")
     if known:
-        parts.append(f"select _member_id from {conformed} semi join (select _member_id from {_xref(task)}) x using (_member_id)")
-        pins = f"(select try_cast(substr(_keys[1], {len(PIN) + 1}) as uuid) as _member_id from {_xref(task)} where _system = '{STEWARD}')"
+        parts.append(f"select _member_id from {conformed} semi join (select _member_id from r_xref) x using (_member_id)")
+        pins = f"(select try_cast(substr(_keys[1], {len(PIN) + 1}) as uuid) as _member_id from r_xref where _system = '{STEWARD}')"
         parts.append(f"select _member_id from {conformed} semi join {pins} p using (_member_id)")
     if known and task.replaces:
         latest = latest_xref(task.tables, task.client, f"_system = {quote_text(task.system)} and _stream = {quote_text(task.stream)}")
@@ -50,7 +61,7 @@ def find_hot(connection: Connection, task: ResolveTask) -> int:
     return int(row[0])
 
 
-def find_region(connection: Connection, task: ResolveTask) -> None:
+def find_region(connection: Connection, task: ResolveTask, known: int) -> None:
     """Fill ``r_region`` with the hot members and all that their assignment may touch, and ``r_x`` with what the lake says of these.
 
     A region is closed: whoever shares a key, a canonical id or a pin with a member of it is in it.
@@ -59,10 +70,10 @@ def find_region(connection: Connection, task: ResolveTask) -> None:
     connection.execute("create or replace temp table r_frontier as select _member_id from r_hot")
     connection.execute("create or replace temp table r_seen_keys (k varchar)")
     connection.execute("create or replace temp table r_seen_ids (id uuid)")
-    if _any_xref(connection, task):
+    if known:
         _grow(connection, task)
     connection.execute(f"""
-        create or replace temp table r_x as {latest_xref(task.tables, task.client, "_member_id in (select _member_id from r_region)")}""")
+        create or replace temp table r_x as {latest_xref(task.tables, task.client, "_member_id in (select _member_id from r_region)", "r_xref")}""")
 
 
 def _grow(connection: Connection, task: ResolveTask) -> None:
@@ -71,7 +82,7 @@ def _grow(connection: Connection, task: ResolveTask) -> None:
         connection.execute(f"""
             create or replace temp table r_step as
             select _canonical_id, {_strong(task)} as keys, _system = '{STEWARD}' as pinned
-            from {_xref(task)} semi join r_frontier using (_member_id)""")
+            from r_xref semi join r_frontier using (_member_id)""")
         connection.execute(f"""
             create or replace temp table r_keys as select distinct k from (
                 select unnest(keys) as k from r_step union all {fresh}
@@ -86,9 +97,9 @@ def _grow(connection: Connection, task: ResolveTask) -> None:
         connection.execute("insert into r_seen_ids from r_ids")
         found = connection.execute(f"""
             create or replace temp table r_frontier as select distinct _member_id from (
-                select _member_id from {_xref(task)} semi join r_ids on r_ids.id = _canonical_id
-                union all select _member_id from {_xref(task)} semi join r_ids on r_ids.id = _member_id
-                union all select _member_id from (select _member_id, unnest({_strong(task)}) as k from {_xref(task)}) semi join r_keys using (k))
+                select _member_id from r_xref semi join r_ids on r_ids.id = _canonical_id
+                union all select _member_id from r_xref semi join r_ids on r_ids.id = _member_id
+                union all select _member_id from (select _member_id, unnest({_strong(task)}) as k from r_xref) semi join r_keys using (k))
             anti join r_region using (_member_id)""").fetchone()
         if not found or not found[0]:
             return
@@ -201,7 +212,7 @@ def write_xref(connection: Connection, task: ResolveTask) -> None:
                    else m.old_id is not null or m.last_id is null or m.last_keys is distinct from m.all_keys end""")
 
 
-def proposals(connection: Connection, task: ResolveTask, most: int = 1000) -> tuple[Proposal, ...]:
+def proposals(connection: Connection, task: ResolveTask, known: int, most: int = 1000) -> tuple[Proposal, ...]:
     """Return the pairs of golden records that share only a weak key with a record of this batch, at most ``most``."""
     if not task.keys.weak:
         return ()
@@ -236,23 +247,8 @@ def _caused(task: ResolveTask) -> str:
     return f"coalesce(n.caused_at, {left_out})"
 
 
-def _xref(task: ResolveTask) -> str:
-    where = f"_client = {quote_text(task.client)} and _model = {quote_text(task.tables.model)} and _member_id is not null"
-    return f"(select * from {task.tables.table('xref')} where {where})"
-
-
-def _any_xref(connection: Connection, task: ResolveTask) -> bool:
-    return connection.execute(f"select 1 from {_xref(task)} limit 1").fetchone() is not None
-
-
-def _in_quarantine(task: ResolveTask) -> str:
-    """Select members of the batch with a record that the lake has set aside: their dispositions need a closer look."""
-    aside = f"select _landed_id from {task.tables.table('quarantine')} where {task.of_mapping}"
-    parts = [f"select c._member_id from {task.conformed} c semi join ({aside}) q on q._landed_id = c._landed_id"]
-    if task.landed is not None:
-        keys = f"select l._source_key from {task.landed} l semi join ({aside}) q on q._landed_id = l._landed_id where l._client = {quote_text(task.client)}"
-        parts.append(f"select c._member_id from {task.conformed} c semi join ({keys}) k on k._source_key = c._source_key")
-    return " union ".join(parts)
+def _is_view(connection: Connection, name: str) -> bool:
+    return connection.execute(f"select 1 from duckdb_views() where temporary and view_name = {quote_text(name)}").fetchone() is not None
 
 
 def _strong(task: ResolveTask, keys: str = "_keys") -> str:

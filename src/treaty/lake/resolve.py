@@ -17,10 +17,10 @@ from pathlib import Path
 
 from treaty.lake.batches import Batch
 from treaty.lake.commit import TableWrite, keep_file, prepare_select, prepared_path
-from treaty.lake.current import Connection, model_fields
-from treaty.lake.dispositions import rank_versions, write_dispositions
+from treaty.lake.current import Connection, columns
+from treaty.lake.dispositions import find_set_aside, rank_versions, write_dispositions
 from treaty.lake.golden import find_causes, write_golden
-from treaty.lake.identity import assign, find_hot, find_region, proposals, write_xref
+from treaty.lake.identity import assign, find_hot, find_region, find_xref, proposals, write_xref
 from treaty.lake.names import contribution_table, golden_end_table, golden_table, quote_name, quote_text
 from treaty.lake.scope import ClientScope, client_of
 from treaty.lake.task import Prepared, Resolved, ResolveTask
@@ -68,40 +68,66 @@ def wide_select(relation: str, model: str, batch: int) -> str:
 
 def work_out(connection: Connection, task: ResolveTask) -> Resolved:
     """Work out what a batch changes. The queries that come back read temporary tables of ``connection``, good until the next call."""
-    fields = model_fields(connection, task.tables)
-    find_hot(connection, task)
-    rank_versions(connection, task)
-    find_region(connection, task)
-    assign(connection, task)
-    find_causes(connection)
-    write_golden(connection, task, fields)
-    write_xref(connection, task)
+    fields = [name for name, _ in columns(connection, task.conformed) if not name.startswith("_")]
+    task = _unknown_rows(connection, task)
+    find_set_aside(connection, task)
+    known = find_xref(connection, task)
+    if find_hot(connection, task, known):
+        rank_versions(connection, task)
+        find_region(connection, task, known)
+        assign(connection, task)
+        find_causes(connection)
+        write_golden(connection, task, fields)
+        write_xref(connection, task)
+    else:
+        _nothing_hot(connection)
     write_dispositions(connection, task)
-    found = proposals(connection, task)
+    found = proposals(connection, task, known)
     everything = [*_contributions(connection, task), *_alone(connection, task, fields), *_region(connection, task)]
     prepared = tuple(each for each in everything if each.rows)
     written = sum(each.rows for each in prepared if each.table == golden_table(task.tables.model))
     return Resolved(prepared, _counts(connection, task), written, found)
 
 
+def _unknown_rows(connection: Connection, task: ResolveTask) -> ResolveTask:
+    """Return the task without the rows that the lake has already, whose places are kept in ``r_known``."""
+    connection.execute(f"""
+        create or replace temp table r_known as select _landed_id from {task.tables.contribution}
+        semi join {task.conformed} using (_landed_id) where {task.of_mapping}""")
+    if not _count(connection, "r_known"):
+        return task
+    connection.execute(f"create or replace temp view r_unknown as select * from {task.conformed} anti join r_known using (_landed_id)")
+    return replace(task, conformed="r_unknown")
+
+
+def _nothing_hot(connection: Connection) -> None:
+    """Leave behind the tables of the region, empty."""
+    connection.execute("""
+        create or replace temp table r_versions (_member_id uuid, _landed_id uuid, _source_version bigint, _received_at timestamptz,
+            _op varchar, state varchar, fresh boolean, place bigint)""")
+    connection.execute("create or replace temp table r_groups (_member_id uuid, _canonical_id uuid)")
+    for name in ("w_golden", "w_golden_end", "w_xref", "w_xref_end"):
+        connection.execute(f"create or replace temp table {name} (_batch bigint)")
+
+
 def _contributions(connection: Connection, task: ResolveTask) -> list[Prepared]:
     """Return the contributions that the lake does not have yet, as files where they are wide."""
     table = contribution_table(task.tables.model)
-    known = f"(select _landed_id from {task.tables.contribution} semi join r_hot using (_member_id) where {task.of_mapping})"
-    clean, dirty = _split_files(connection, task.files, f"semi join {known} k using (_landed_id)")
+    clean, dirty = _split_files(connection, task.files, "semi join r_known using (_landed_id)")
     source = _source(task, dirty)
-    query = f"select *, {task.batch}::bigint as _batch from {source} anti join {known} k using (_landed_id)"
-    if task.files:
-        query = f"select * from {source} anti join {known} k using (_landed_id)"
-    return [Prepared(table, files=clean, rows=_rows_in(connection, clean)), Prepared(table, query, rows=_count_query(connection, query, source))]
+    alone = f"{source} anti join r_known using (_landed_id)"
+    batch = "" if task.files else f", {task.batch}::bigint as _batch"
+    rows = _count(connection, alone) if source else 0
+    return [Prepared(table, files=clean, rows=_rows_in(connection, clean)), Prepared(table, f"select *{batch} from {alone}", rows=rows)]
 
 
 def _alone(connection: Connection, task: ResolveTask, fields: list[str]) -> list[Prepared]:
     """Return the golden records and cross-references of the batch's members that are new and alone."""
     model, batch = task.tables.model, f"{task.batch}::bigint as _batch"
-    clean, dirty = _split_files(connection, task.files, "semi join r_hot using (_member_id)")
+    touched = "_member_id in (select _member_id from r_hot) or _landed_id in (select _landed_id from r_known)"
+    clean, dirty = _split_files(connection, task.files, f"where {touched}")
     source = _source(task, dirty)
-    alone = f"{source} anti join r_hot using (_member_id)"
+    alone = f"{source} anti join r_hot using (_member_id) anti join r_known using (_landed_id)"
     names = "".join(f", {quote_name(name)}" for name in fields)
     golden = f"""
         select _member_id as _canonical_id, _client, 1::integer as _version, _received_at as _valid_from, false as _deleted,
@@ -110,7 +136,7 @@ def _alone(connection: Connection, task: ResolveTask, fields: list[str]) -> list
         select _client, {quote_text(model)} as _model, _system, _stream, _source_key, _member_id, _member_id as _canonical_id, _keys,
             null::varchar as _matched_by, _received_at as _valid_from, {batch} from {alone}"""
     linked = _rows_in(connection, clean)
-    rows = _count_query(connection, f"select _member_id from {alone}", source)
+    rows = _count(connection, alone) if source else 0
     return [
         Prepared(golden_table(model), files=clean, rows=linked),
         Prepared("xref", files=clean, rows=linked),
@@ -156,10 +182,6 @@ def _rows_in(connection: Connection, files: Sequence[Path]) -> int:
     return _count(connection, f"read_parquet({_file_list(files)})") if files else 0
 
 
-def _count_query(connection: Connection, query: str, source: str | None) -> int:
-    return _count(connection, f"({query})") if source else 0
-
-
 def _count(connection: Connection, relation: str) -> int:
     row = connection.execute(f"select count(*) from {relation}").fetchone()
     return int(row[0])
@@ -168,8 +190,7 @@ def _count(connection: Connection, relation: str) -> int:
 def _counts(connection: Connection, task: ResolveTask) -> dict[str, int]:
     """Return how many records of this batch went to each state; those that the lake already had are not counted again."""
     superseded = _count(connection, "r_versions where fresh and place > 1")
-    known = _count(connection, f"{task.conformed} semi join (select _landed_id from r_versions where not fresh) v using (_landed_id)")
-    counts = {"canonical": _count(connection, task.conformed) - superseded - known, "superseded": superseded}
+    counts = {"canonical": _count(connection, task.conformed) - superseded, "superseded": superseded}
     for state, rows in connection.execute("select state, count(*) from r_aside where not stands group by all").fetchall():
         counts[state] = counts.get(state, 0) + rows
     return {state: rows for state, rows in counts.items() if rows}

@@ -45,6 +45,7 @@ class ResolveTask:
     keys: MatchKeys = MatchKeys()
     rules: tuple[FieldSurvivorship, ...] = ()
     replaces: bool = False  # this batch is the whole mapping in a new generation: members it does not name are gone
+    siblings: bool = False  # another mapping makes the same model of the same stream
     caused_at: datetime | None = None  # an apply's time; a landing's own time where not given
 
     @property
