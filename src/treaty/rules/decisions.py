@@ -120,7 +120,7 @@ class OverlappingDecisions(Rule):
     def check(self, checked: CheckedProject) -> Iterator[Finding]:
         for view in (checked.standard, *checked.client_views.values()):
             held: dict[str, list[DecisionRecord]] = {}
-            for decision in view.decisions.values():
+            for decision in sorted(view.decisions.values(), key=lambda each: (each.date, each.id)):
                 for slot in slots(decision) if decision.runs else ():
                     held.setdefault(slot, []).append(decision)
             for slot, decisions in held.items():

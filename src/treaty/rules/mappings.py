@@ -53,7 +53,10 @@ class UncoveredField(Rule):
             if not mapping.inbound or model is None or inherited:
                 continue
             filled = {
-                name.removeprefix(f"{model.name}.") for each in view.decisions.values() if each.kind == "edge-case" and each.runs for name in each.set
+                name.removeprefix(f"{model.name}.")
+                for each in view.decisions.values()
+                if each.kind == "edge-case" and each.runs
+                for name in each.set
             }
             yield from self.missing(mapping, model.properties, mapping.fields, "", "fields", filled)
 
@@ -155,7 +158,11 @@ class SinkMode(Rule):
                 if connector is None:
                     continue
                 if connector.write is None:
-                    yield self.finding(f"the connector {system.connector!r} writes nothing", mapping.at("to"), "Deliver to a system whose connector is a sink.")
+                    yield self.finding(
+                        f"the connector {system.connector!r} writes nothing",
+                        mapping.at("to"),
+                        "Deliver to a system whose connector is a sink.",
+                    )
                 elif connector.modes and mapping.mode not in connector.modes:
                     remedy = f"Choose one of {', '.join(sorted(connector.modes))}."
                     yield self.finding(f"{system.connector!r} does not keep the mode {mapping.mode}", mapping.at("mode"), remedy)

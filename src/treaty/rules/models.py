@@ -73,7 +73,10 @@ class ModelWithoutIdentity(Rule):
     def check(self, checked: CheckedProject) -> Iterator[Finding]:
         filled = {mapping.to for _, mapping in checked.mappings() if mapping.inbound}
         decided = {
-            each.partition(".")[0] for _, decision in checked.decisions() if decision.kind == "identity" and decision.runs for each in decision.governs
+            each.partition(".")[0]
+            for _, decision in checked.decisions()
+            if decision.kind == "identity" and decision.runs
+            for each in decision.governs
         }
         for model in checked.project.models.values():
             if model.name in filled - decided:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from treaty.project.declarations import DecisionRecord, EntityMapping, FieldMapping
+from treaty.project.declarations import DecisionRecord, EntityMapping, FieldMapping, Flow, System
 from treaty.project.findings import Finding, Position, suggest
 from treaty.project.overlays import clients
 from treaty.rules.interface import CheckedProject, Rule, properties_of
@@ -161,7 +161,9 @@ class UnknownField(Rule):
         for name in decision.set:
             yield f"{model}.{name.removeprefix(f'{model}.')}", f"set.{name}"
 
-    def mapped(self, checked: CheckedProject, mapping: EntityMapping, fields: Mapping[str, FieldMapping], prefix: str, place: str) -> Iterator[Finding]:
+    def mapped(
+        self, checked: CheckedProject, mapping: EntityMapping, fields: Mapping[str, FieldMapping], prefix: str, place: str
+    ) -> Iterator[Finding]:
         """Yield a finding for each mapped field that the contract does not have."""
         for name, field in fields.items():
             unknown = list(self.named(checked, f"{prefix}.{name}", mapping.at(f"{place}.{name}")))
@@ -201,7 +203,9 @@ class UnknownDecision(Rule):
         for decision in known.values():
             successor = decision.superseded_by
             if successor is not None and successor not in known and not checked.is_broken("decisions", successor):
-                yield self.finding(f"there is no decision {successor!r}", decision.at("superseded-by"), suggest(successor, known, self.remedy))
+                yield self.finding(
+                    f"there is no decision {successor!r}", decision.at("superseded-by"), suggest(successor, known, self.remedy)
+                )
 
 
 class UnknownMapping(Rule):
@@ -246,7 +250,7 @@ class UnknownOwner(Rule):
 
     def check(self, checked: CheckedProject) -> Iterator[Finding]:
         owners, alerts = checked.project.settings.owners, checked.project.settings.alerts
-        owned = [*(each for _, each in checked.systems()), *(each for _, each in checked.flows())]
+        owned: list[System | Flow] = [*(each for _, each in checked.systems()), *(each for _, each in checked.flows())]
         for each in owned:
             if owners and each.owner is not None and each.owner not in owners and checked.is_own(each.at("owner")):
                 yield self.finding(f"there is no owner {each.owner!r}", each.at("owner"), suggest(each.owner, owners, self.remedy))
@@ -268,4 +272,6 @@ class UnknownQualityRule(Rule):
         for _, decision in checked.decisions():
             for number, name in enumerate(decision.waives):
                 if name not in known:
-                    yield self.finding(f"there is no quality rule {name!r}", decision.at(f"waives.{number}"), suggest(name, known, self.remedy))
+                    yield self.finding(
+                        f"there is no quality rule {name!r}", decision.at(f"waives.{number}"), suggest(name, known, self.remedy)
+                    )

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
-from treaty.project.declarations import EntityMapping
+from treaty.project.declarations import EntityMapping, Flow, System
 from treaty.project.findings import Finding, Severity
 from treaty.project.overlays import running_mappings
 from treaty.rules.calls import called_functions
@@ -25,7 +25,7 @@ class OverlayWithoutReason(Rule):
             for name, mapping in overlay.mappings.items():
                 if name in project.mappings and not mapping.reason:
                     yield from self.mapping(client, mapping)
-            whole = [
+            whole: list[tuple[System | Flow, Mapping[str, object]]] = [
                 *((each, project.systems) for each in overlay.systems.values()),
                 *((each, project.flows) for each in overlay.flows.values()),
             ]

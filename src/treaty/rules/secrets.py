@@ -64,5 +64,5 @@ def _plugins() -> tuple[Any, ...]:
     from detect_secrets.settings import transient_settings
 
     with transient_settings({"plugins_used": [{"name": name} for name in DETECTORS]}):
-        classes = get_mapping_from_secret_type_to_class().values()
+        classes: list[Any] = list(get_mapping_from_secret_type_to_class().values())
         return tuple(each() for each in classes if each.__name__ in DETECTORS)

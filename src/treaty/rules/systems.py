@@ -72,7 +72,9 @@ class UnknownZone(Rule):
             if stream.zone is not None and not _is_zone(stream.zone):
                 from zoneinfo import available_timezones
 
-                yield self.finding(f"there is no time zone {stream.zone!r}", stream.at("zone"), suggest(stream.zone, available_timezones(), self.remedy))
+                yield self.finding(
+                    f"there is no time zone {stream.zone!r}", stream.at("zone"), suggest(stream.zone, available_timezones(), self.remedy)
+                )
 
 
 def _is_zone(name: str) -> bool:
@@ -97,7 +99,9 @@ class UnknownConnector(Rule):
         known = list_connectors()
         for _, system in checked.systems():
             if system.connector not in known:
-                yield self.finding(f"there is no connector {system.connector!r}", system.at("connector"), suggest(system.connector, known, self.remedy))
+                yield self.finding(
+                    f"there is no connector {system.connector!r}", system.at("connector"), suggest(system.connector, known, self.remedy)
+                )
 
 
 class ConnectorSetting(Rule):

@@ -1,0 +1,6 @@
+import treaty
+
+
+@treaty.hook("clean(text: string) -> string", pure=True)
+def clean(text):
+    return text
