@@ -10,6 +10,18 @@ from treaty.lake.names import quote_name, quote_text
 from treaty.lake.survivorship import survivor_sql
 from treaty.lake.task import ResolveTask
 
+# What a wide Parquet file of conformed rows holds beside the contribution's columns and ``_batch``, so that, hard-linked, it can be
+# registered as contribution, golden and cross-reference: the value each has for a record that is new and alone. ``_model`` is the model's name.
+WIDE_COLUMNS = {
+    "_canonical_id": "_member_id",
+    "_version": "1::integer",
+    "_valid_from": "_received_at",
+    "_deleted": "false",
+    "_winners": "null::varchar",
+    "_model": "''",
+    "_matched_by": "null::varchar",
+}
+
 
 def find_causes(connection: Connection) -> None:
     """Fill ``r_causes``: when the landing was received that changed each canonical id of the region."""

@@ -31,17 +31,18 @@ class ResolveTask:
     (see :data:`treaty.lake.golden.WIDE_COLUMNS`), so that they can serve as contribution, golden and cross-reference alike.
     """
 
+    client: str
     tables: ModelTables
     mapping: str
     generation: int
     system: str
     stream: str
-    client: str = ""
-    batch: int = 0
+    batch: int
     conformed: str = "conformed"
     set_aside: str | None = None
     landed: str | None = None  # the stream's landed table; needed to place records that are in quarantine
     files: tuple[Path, ...] = ()
+    beside: str | None = None  # the relation of the conformed rows that are in no file
     keys: MatchKeys = MatchKeys()
     rules: tuple[FieldSurvivorship, ...] = ()
     replaces: bool = False  # this batch is the whole mapping in a new generation: members it does not name are gone
@@ -55,11 +56,11 @@ class ResolveTask:
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedWrite:
     """Rows for one table: what a query gives (matched by column name), or wide Parquet files as they are."""
 
     table: str  # unqualified
-    query: str = ""
+    relation: str | None = None  # a query
     files: tuple[Path, ...] = ()
     rows: int = 0
 
@@ -78,7 +79,7 @@ class Proposal:
 class Resolved:
     """What one commit must write, and what it comes to."""
 
-    prepared: tuple[Prepared, ...]
+    writes: tuple[PreparedWrite, ...]
     dispositions: Mapping[str, int] = field(default_factory=dict)  # state → records of this batch
     golden_written: int = 0
     proposals: tuple[Proposal, ...] = ()
@@ -86,7 +87,7 @@ class Resolved:
     @property
     def changes_nothing(self) -> bool:
         """Whether there is nothing to commit."""
-        return not self.prepared
+        return not self.writes
 
 
 def match_keys(project: ClientProject, model: str) -> MatchKeys:

@@ -12,7 +12,7 @@ from uuid import UUID
 import duckdb
 
 from treaty.lake.current import ModelTables
-from treaty.lake.resolve import work_out
+from treaty.lake.resolve import resolve
 from treaty.lake.task import MatchKeys, Resolved, ResolveTask
 from treaty.project.declarations import FieldSurvivorship
 
@@ -106,9 +106,9 @@ class PlainLake:
             client="main", tables=self.tables, mapping=f"{system}.s", system=system, stream="s", batch=self.batch, keys=self.keys,
             rules=self.rules, set_aside="aside", landed=f"lake.landed_{system}__s", **{"generation": 1, **settings},
         )  # fmt: skip
-        resolved = work_out(self.connection, task)
-        for write in resolved.prepared:
-            self.connection.execute(f"insert into lake.{write.table} by name {write.query}")
+        resolved = resolve(self.connection, task)
+        for write in resolved.writes:
+            self.connection.execute(f"insert into lake.{write.table} by name {write.relation}")
         return resolved
 
     def land(self, rows: Sequence[Row]) -> list[Landed]:
