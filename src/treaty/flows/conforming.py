@@ -137,20 +137,26 @@ def _conform_chunk(work: Work, chunk: Chunk, cursor: CursorPosition, *, replaces
     fence = Fence(mapping.client, MAPPING, mapping.name, cursor.seq, position)
     files = _run_query(work, chunk, batch)
     faultpoint("conform.done")
-    with exclusively(session, f"resolve|{mapping.client}|{mapping.model}"):
-        resolved = resolve(session.duck, _task(work, batch, files, replaces=replaces))
-        writes = [write for each in resolved.writes for write in [_prepare(work, batch, each)] if write is not None]
-        if files and not any(each.files for each in resolved.writes):
-            for path in files:
+    return resolve_and_commit(session, batch, _task(work, batch, files, replaces=replaces), fence)
+
+
+def resolve_and_commit(session: Session, batch: Batch, task: ResolveTask, fence: Fence) -> dict[str, int]:
+    """Resolve what stands in ``conformed`` and ``set_aside`` and commit all of it; return how many records came to each state."""
+    with exclusively(session, f"resolve|{task.client}|{task.tables.model}"):
+        resolved = resolve(session.duck, task)
+        writes = [write for each in resolved.writes for write in [_prepare(session, batch, each)] if write is not None]
+        if not any(each.files for each in resolved.writes):
+            for path in task.files:
                 path.unlink()
         faultpoint("conform.pre_commit")
+        counts = dict(resolved.dispositions)
         try:
-            commit(session, work.scope, writes, batch=batch, fences=[fence], message=f"conform {mapping.name}", counts=dict(resolved.dispositions))
+            commit(session, OneClient(task.client), writes, batch=batch, fences=[fence], message=f"conform {task.mapping}", counts=counts)
         except BaseException:
             discard(session, batch, writes)
             raise
     faultpoint("conform.post_commit")
-    return dict(resolved.dispositions)
+    return counts
 
 
 def _task(work: Work, batch: Batch, files: tuple[Path, ...], *, replaces: bool) -> ResolveTask:
@@ -228,9 +234,8 @@ def _set_aside(work: Work, relation: str) -> str:
         from {relation} where _state <> 'good'"""
 
 
-def _prepare(work: Work, batch: Batch, write: PreparedWrite) -> TableWrite | None:
+def _prepare(session: Session, batch: Batch, write: PreparedWrite) -> TableWrite | None:
     """Turn one of the resolver's writes into files or rows for the commit; a wide file serves several tables by hard links."""
-    session = work.session
     if not write.files:
         return prepare_select(session, batch, write.table, write.relation or "")
     linked = []

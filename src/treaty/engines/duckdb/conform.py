@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 
 from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledMapping, CompiledStream
+from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children
 from treaty.engines.duckdb.frames import Frame, Inputs, change_of, nested_notes
 from treaty.engines.duckdb.paths import Place, Shape, json_path, quote_name, quote_text, walk
@@ -180,7 +181,7 @@ def _outputs(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str])
     for each in mapping.fields:
         value = frame.value(each.node)
         guarded = f"CASE WHEN {reasons[each.name]} IS NULL THEN {value} END" if each.name in reasons else value
-        outputs.append(f"CAST({guarded} AS {duck_type(each.type)}) AS {quote_name(each.name)}")
+        outputs.append(f"CAST({guarded} AS {duckdb_type(each.type)}) AS {quote_name(each.name)}")
     return outputs
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 
 from treaty.compiler.ir import SourcePath, Step
 
+TEXT = "#"  # the step to a node's own text: an XML element's beside its attributes, a JSON value in a list of plain values
 _counter = itertools.count()
 
 
@@ -101,6 +102,8 @@ def _child(node: str, parent: Shape, step: Step) -> tuple[str, bool]:
 
 
 def _step(place: Place, step: Step) -> Place:
+    if step.name == TEXT and not place.shape.xml:
+        return place
     shape = place.shape.children[step.name]
     if not place.many:
         sql, many = _child(place.sql, place.shape, step)

@@ -1,0 +1,164 @@
+"""Runs flows: extract → land → conform → resolve → commit → deliver, one client and one flow after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from treaty.clock import Clock
+from treaty.compiler.compiled import CompiledMapping
+from treaty.compiler.mapping import compile_mapping
+from treaty.compiler.outbound import CompiledOutbound, compile_outbound
+from treaty.connectors.interface import Site
+from treaty.connectors.registry import open_sink
+from treaty.errors import RetryError, StopError
+from treaty.flows.conforming import Work, conform, reference_batches
+from treaty.flows.corrections import conform_corrections
+from treaty.flows.delivering import deliver
+from treaty.flows.landing import Extracted, extract
+from treaty.flows.results import DecisionCount, DeliveryResult, FlowResult, Problem, StreamResult
+from treaty.lake.applied import current_generation, start_generation
+from treaty.lake.reads import decision_counts
+from treaty.lake.scope import OneClient
+from treaty.project.declarations import ClientProject, Flow
+from treaty.project.findings import Finding, Severity
+from treaty.project.loading import Project
+from treaty.project.overlays import client_project, clients
+from treaty.sessions import Session
+
+if TYPE_CHECKING:
+    Progress = Callable[[str], None]
+
+LOOKUP = "lookup"  # the mapping of a stream that is only looked up or joined
+
+
+@dataclass(frozen=True, slots=True)
+class RunSettings:
+    """What one run is told: whom it runs for, on which day, and whether sinks are sent anything."""
+
+    run_id: str
+    applied_id: str
+    as_of: str
+    root: Path
+    clock: Clock
+    send: bool
+    progress: Progress = lambda text: None
+    client: str | None = None
+    flow: str | None = None
+
+
+def run_flows(session: Session, project: Project, settings: RunSettings) -> tuple[FlowResult, ...]:
+    """Run every flow of every client that ``settings`` names (all where it names none)."""
+    results = []
+    for client in clients(project):
+        if settings.client not in (None, client):
+            continue
+        resultant = client_project(project, client)
+        for flow in resultant.flows.values():
+            if settings.flow in (None, flow.name):
+                results.append(_run_flow(session, resultant, flow, settings))
+    return tuple(results)
+
+
+def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: RunSettings) -> FlowResult:
+    inbound = [compile_mapping(project, name) for name in flow.mappings if name in project.mappings and project.mappings[name].inbound]
+    outbound = [compile_outbound(project, name) for name in flow.mappings if name in project.mappings and not project.mappings[name].inbound]
+    problems = [problem for each in (*inbound, *outbound) for problem in _broken(each.name, each.findings)]
+    if problems:
+        return FlowResult(flow.name, project.client, problems=tuple(problems))
+    landed, problems = _extract_all(session, project, inbound, settings)
+    streams = []
+    for mapping in inbound:
+        settings.progress(f"{project.client}: conforming {mapping.stream.name} as {mapping.model}")
+        states = _conform(session, project, mapping, settings)
+        extracted = landed.pop(mapping.stream.name, None) or Extracted(mapping.stream.name)
+        streams.append(StreamResult(mapping.stream.name, mapping.name, extracted.landed, states, extracted.skipped, extracted.arrivals))
+    for name, extracted in landed.items():
+        streams.append(StreamResult(name, LOOKUP, extracted.landed, {}, extracted.skipped, extracted.arrivals))
+    for model in dict.fromkeys(each.model for each in inbound):
+        conform_corrections(session, project, model, applied_id=settings.applied_id, as_of=settings.as_of)
+    deliveries, trouble = _deliver_all(session, project, outbound, settings)
+    return FlowResult(
+        flow.name, project.client, tuple(streams), deliveries, _decisions(session, project, inbound), (*problems, *trouble)
+    )  # fmt: skip
+
+
+def _broken(name: str, findings: Sequence[Finding]) -> list[Problem]:
+    errors = [each for each in findings if each.severity is Severity.ERROR]
+    return [Problem(str(each.position), f"{name} does not run: {each.message}", each.remedy) for each in errors]
+
+
+# ---- extract and land
+
+
+def _extract_all(
+    session: Session, project: ClientProject, inbound: Iterable[CompiledMapping], settings: RunSettings
+) -> tuple[dict[str, Extracted], list[Problem]]:
+    """Land every stream that the mappings read, those that are looked up or joined first."""
+    mappings = list(inbound)
+    names = [name for each in mappings for name in each.references if "/" in name] + [each.stream.name for each in mappings]
+    landed: dict[str, Extracted] = {}
+    problems: list[Problem] = []
+    for name in dict.fromkeys(names):
+        settings.progress(f"{project.client}: reading {name}")
+        try:
+            landed[name] = extract(session, project, name, Site(settings.root, session.database_for_connectors), settings.progress)
+        except (StopError, RetryError) as error:
+            landed[name] = Extracted(name)
+            problems.append(Problem(f"{project.client}: {name}", error.message, error.remedy))
+    return landed, problems
+
+
+# ---- conform
+
+
+def _conform(session: Session, project: ClientProject, mapping: CompiledMapping, settings: RunSettings) -> dict[str, int]:
+    scope = OneClient(mapping.client)
+    generation = current_generation(session, scope, mapping.name, mapping.version)
+    work = Work(session, project, mapping, settings.applied_id, generation, settings.as_of)
+    if generation and _references_moved(work):
+        generation = start_generation(session, scope, mapping.name, settings.applied_id, mapping.version)
+        work = Work(session, project, mapping, settings.applied_id, generation, settings.as_of)
+    return conform(work)
+
+
+def _references_moved(work: Work) -> bool:
+    """Whether something that the mapping looks up or joins has landed since it was last conformed."""
+    raise NotImplementedError
+
+
+# ---- deliver
+
+
+def _deliver_all(
+    session: Session, project: ClientProject, outbound: Iterable[CompiledOutbound], settings: RunSettings
+) -> tuple[tuple[DeliveryResult, ...], tuple[Problem, ...]]:
+    results, problems = [], []
+    for mapping in outbound:
+        settings.progress(f"{project.client}: delivering {mapping.model} to {mapping.sink}")
+        system = project.systems[mapping.sink.partition("/")[0]]
+        try:
+            sink = open_sink(system, Site(settings.root, session.database_for_connectors))
+            result, trouble = deliver(
+                session, project, mapping, sink, as_of=settings.as_of, run_id=settings.run_id, clock=settings.clock, send=settings.send
+            )
+        except (StopError, RetryError) as error:
+            problems.append(Problem(f"{project.client}: {mapping.sink}", error.message, error.remedy))
+            continue
+        results.append(result)
+        problems.extend(trouble)
+    return tuple(results), tuple(problems)
+
+
+def _decisions(session: Session, project: ClientProject, inbound: Iterable[CompiledMapping]) -> dict[str, DecisionCount]:
+    counts: dict[str, DecisionCount] = {}
+    for model in dict.fromkeys(each.model for each in inbound):
+        for decision, (passed, changed) in decision_counts(session, OneClient(project.client), model).items():
+            before = counts.get(decision, DecisionCount(0, 0))
+            counts[decision] = DecisionCount(before.passed + passed, before.changed + changed)
+    return counts
+
+
+__all__ = ["RunSettings", "reference_batches", "run_flows"]
