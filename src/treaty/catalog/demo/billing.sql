@@ -1,4 +1,4 @@
--- The billing system of client corva: `treaty demo` creates it in the embedded PostgreSQL, beside the database that Treaty works with.
+-- The billing system of client corva: `treaty demo` creates it in the database `billing` of the embedded PostgreSQL.
 CREATE SCHEMA IF NOT EXISTS billing;
 CREATE TABLE IF NOT EXISTS billing.customer (
     customer_no integer PRIMARY KEY,
