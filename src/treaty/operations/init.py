@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from treaty.errors import UsageError
-from treaty.project.files import SETTINGS_FILE, SUFFIXES, shipped_packs
+from treaty.project.files import SETTINGS_FILE, SUFFIXES, catalog_folder, shipped_packs
 from treaty.project.findings import nearest
 from treaty.project.loading import Project, load_project
 from treaty.project.overlays import client_project, clients
@@ -43,6 +43,8 @@ def init(folder: Path | str, packs: Sequence[str] = ()) -> InitResult:
         (root / ".gitignore").write_text(IGNORED, encoding="utf-8")
     for name in SUFFIXES:
         (root / name).mkdir(exist_ok=True)
+    for pack in packs:
+        _copy_template(root, pack)
     project = load_project(root)
     inboxes = tuple(dict.fromkeys(_inboxes(project)))
     for inbox in inboxes:
@@ -59,11 +61,23 @@ def _ensure_pack(pack: str) -> None:
     raise UsageError(f"There is no pack {pack!r}.", remedy=remedy)
 
 
+def _copy_template(root: Path, pack: str) -> None:
+    """Copy what a pack gives a new project, all but its settings; nothing that is there is written over."""
+    folder = (Path(pack).expanduser().resolve() if "/" in pack else catalog_folder() / pack) / "template"
+    for source in sorted(folder.rglob("*")):
+        target = root / source.relative_to(folder)
+        if source.is_dir():
+            target.mkdir(parents=True, exist_ok=True)
+        elif source.name != SETTINGS_FILE and not target.exists():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read_bytes())
+
+
 def _settings(name: str, packs: Sequence[str]) -> str:
     lines = ["# What this project is called, what it builds on, and where it runs.", f"name: {name}"]
     if packs:
         lines.append(f"packs: [{', '.join(packs)}]")
-    lines += ["environments:", "  local:", "    deliver: true  # sinks are written; set false to run without sending"]
+    lines += ["environments:", "  local:", "    deliver: false  # true: sinks are written"]
     return "\n".join(lines) + "\n"
 
 

@@ -50,6 +50,11 @@ class Workspace:
         """The folder of the lake and of the embedded database."""
         return self.root / self.environment.state
 
+    @property
+    def has_lake(self) -> bool:
+        """Whether something has run in this environment before."""
+        return (self.state / "lake").is_dir()
+
     def open(self) -> Session:
         """Open the state folder: the embedded database is started if it does not run."""
         from treaty.connectors.secrets import Secret

@@ -1,0 +1,73 @@
+"""Where the bytes of a landed record are: the object, the file it came in, and its place there."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from treaty.errors import TreatyError
+from treaty.lake.names import lake_table, quote_text
+from treaty.lake.objects import find_object, read_object
+from treaty.lake.scope import OneClient
+from treaty.operations.explaining.locating import LandedVersion
+from treaty.operations.explaining.steps import Step
+from treaty.project.declarations import Stream
+from treaty.sessions import Session
+
+MOST_BYTES = 256 * 1024 * 1024  # a larger object is not searched for the line: the locator says which record it is
+
+
+def place_of(session: Session, version: LandedVersion, stream: Stream | None) -> Step:
+    """Return the object's hash, the origin and arrival of a landed version, and its line and byte where the format has lines."""
+    row = session.duck.execute(
+        f"""select origin, arrival, object_hash, details from {lake_table("receipt")}
+            where _client = {quote_text(version.client)} and _receipt_id = {quote_text(version.receipt_id)}::uuid"""
+    ).fetchone()
+    if row is None:
+        return {"origin": None, "arrival": None, "object": None}
+    place: Step = {"origin": row[0], "arrival": row[1], "object": row[2]}
+    if stream is None or stream.format not in ("csv", "jsonl") or row[2] is None:
+        return place
+    details = json.loads(row[3] or "{}")
+    if str(details.get("encoding", "")).lower().startswith(("utf-16", "utf-32", "utf_16", "utf_32")):
+        return place
+    try:
+        scope = OneClient(version.client)
+        if find_object(session, scope, row[2]).size_bytes > MOST_BYTES:
+            return place
+        content = read_object(session, scope, row[2])
+    except TreatyError as error:
+        return place | {"problem": error.message}
+    found = find_csv(content, version.locator, stream.read, details) if stream.format == "csv" else find_line(content, version.locator)
+    return place if found is None else place | {"line": found[0], "byte": found[1]}
+
+
+def find_line(content: bytes, locator: int) -> tuple[int, int] | None:
+    """Return the line, from 1, and the byte, from 0, where the n-th line begins that is not blank."""
+    at = seen = 0
+    for number, line in enumerate(io.BytesIO(content), 1):
+        seen += not line.isspace()
+        if seen == locator:
+            return number, at
+        at += len(line)
+    return None
+
+
+def find_csv(content: bytes, locator: int, read: Mapping[str, Any], details: Mapping[str, str]) -> tuple[int, int] | None:
+    """Return the line, from 1, and the byte, from 0, where the n-th record begins; a quoted field may span lines."""
+    quote = str(details.get("quote", read.get("quote", '"')) or "").encode()
+    skipped = int(read.get("skip_lines", 0))
+    wanted = locator + (1 if read.get("header", True) else 0)
+    at = seen = 0
+    inside = False
+    for number, line in enumerate(io.BytesIO(content), 1):
+        if number > skipped and not inside and line.strip(b"\r\n"):
+            seen += 1
+            if seen == wanted:
+                return number, at
+        if number > skipped and quote:
+            inside ^= line.count(quote) % 2 == 1
+        at += len(line)
+    return None
