@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
-from treaty.compiler.functions.definition import Fails, Function, define
+from treaty.compiler.functions.definition import Fails, Function, constant_value, define
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.functions.typing import MAX_DIGITS, SHORT_DIGITS, digits_of
 from treaty.compiler.ir import Call, Node
-from treaty.compiler.types import INTEGER, DecimalType, ListType, StructType, Type
+from treaty.compiler.types import INTEGER, NULL, DecimalType, ListType, StructType, Type
 
 BIGGEST = 2**63 - 1
 
@@ -81,6 +82,11 @@ def _comparison(operator: str, word: str, kind: str, examples: Sequence[tuple[ob
     )  # fmt: skip
 
 
+def _check_reason(args: Sequence[Node]) -> None:
+    if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", str(constant_value(args[0]))):
+        raise ValueError("a reason is a few words in lower case, joined by '-'")
+
+
 def _joined(word: str) -> object:
     return lambda rendered, call: "(" + f" {word} ".join(rendered) + ")"
 
@@ -124,10 +130,23 @@ ROWS = (
         "({0} IS DISTINCT FROM {1})", [(None, None, False), ("a", None, True)], strict=False, check=_refuse_nested, operator=True,
     ),
     define("||(a: string, b: string) -> string", "spelling", "The texts one after the other", "({0} || {1})", [("a", "b", "ab"), ("a", None, None)], operator=True),
+    define(
+        "no_effective_date(day: date) -> any", "spelling", "The failure of a cell whose decision applies by a date that is not there",
+        "NULL", reason="no-effective-date", internal=True,
+    ),
+    define(
+        "no_decision_in_force(day: date) -> any", "spelling", "The failure of a cell whose decision does not apply on its date",
+        "NULL", reason="no-decision-in-force", internal=True,
+    ),
     define("is_null(value: any) -> boolean", "spelling", "Whether there is no value", "({0} IS NULL)", [("a", False), (None, True), ("", False)], strict=False),
     define(
         "coalesce(value: T, more: T…) -> T", "choosing", "The first value that is not null; a failed one is a failure, not a null",
         lambda rendered, call: f"coalesce({', '.join(rendered)})", [(None, "b", "b"), ("a", "b", "a"), (None, None, None)], strict=False,
+    ),
+    define(
+        "fail(reason: const string) -> null", "choosing", "No value: the failure with this reason, where no other branch of a case fits",
+        "NULL", [("no-such-form", Fails("no-such-form"))], reason="a reason of your own", why=lambda rendered, call: rendered[0],
+        infer=lambda args: NULL, check=_check_reason,
     ),
     define(
         "nullif(value: T, null_value: T) -> T", "choosing", "Null where the two are equal, else the value",

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from datetime import date, datetime
 from typing import TypeAlias
 
+from treaty.compiler.decisions import HOOK_PREFIX
 from treaty.compiler.functions import FUNCTIONS
 from treaty.compiler.functions.definition import Definition, sql_text
 from treaty.compiler.functions.duckdb_types import duckdb_type
@@ -105,8 +106,10 @@ def define_call(definition: Definition, rendered: list[str], node: Call) -> str:
 
 
 def _call_value(node: Call, columns: Columns, reasons: Columns) -> str:
-    function = FUNCTIONS[node.function]
     rendered = [render_value(arg, columns, reasons) for arg in node.args]
+    if node.function.startswith(HOOK_PREFIX):
+        return f'"{node.function}"({", ".join(rendered)})'
+    function = FUNCTIONS[node.function]
     sql = define_call(function.definitions[ENGINE], rendered, node)
     if function.strict:
         return sql
@@ -174,7 +177,7 @@ def can_fail(node: Node, *, shallow: bool = False) -> bool:
     """Return whether a node can fail; ``shallow``: by itself, whatever its operands do."""
     match node:
         case Call():
-            own = FUNCTIONS[node.function].can_fail(node)
+            own = not node.function.startswith(HOOK_PREFIX) and FUNCTIONS[node.function].can_fail(node)
         case ValueMap(otherwise=otherwise):
             own = otherwise == "quarantine"
         case Source() | Lookup() | Each():
@@ -225,9 +228,9 @@ def _first(parts: list[str]) -> str | None:
 
 
 def _call_reason(node: Call, columns: Columns, reasons: Columns) -> str | None:
-    function = FUNCTIONS[node.function]
     parts = [reason for arg in node.args if (reason := _reason(arg, columns, reasons)) is not None]
-    if function.can_fail(node):
+    if can_fail(node, shallow=True):
+        function = FUNCTIONS[node.function]
         rendered = [render_value(arg, columns, reasons) for arg in node.args]
         why = function.why.get(ENGINE)
         code = sql_text(function.reasons[0]) if why is None else define_call(why, rendered, node)
