@@ -24,19 +24,34 @@ if TYPE_CHECKING:
     from treaty.errors import TreatyError as TreatyError
     from treaty.errors import UsageError as UsageError
     from treaty.hooks import hook as hook
+    from treaty.operations.check import CheckResult as CheckResult
+    from treaty.operations.check import check as check
+    from treaty.operations.coverage import CoverageResult as CoverageResult
+    from treaty.operations.coverage import coverage as coverage
+    from treaty.operations.doctor import DoctorResult as DoctorResult
+    from treaty.operations.doctor import doctor as doctor
     from treaty.operations.functions import FunctionsResult as FunctionsResult
     from treaty.operations.functions import functions as functions
     from treaty.operations.init import InitResult as InitResult
     from treaty.operations.init import init as init
+    from treaty.operations.schema import SchemaResult as SchemaResult
+    from treaty.operations.schema import schema as schema
     from treaty.operations.stop import StopResult as StopResult
     from treaty.operations.stop import stop as stop
+    from treaty.operations.test import ExamplesResult as ExamplesResult
+    from treaty.operations.test import test as test
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "errors": ("TreatyError", "UsageError", "StopError", "RetryError", "SetAsideError", "DefectError"),
     "hooks": ("hook",),
+    "operations.check": ("check", "CheckResult"),
+    "operations.coverage": ("coverage", "CoverageResult"),
+    "operations.doctor": ("doctor", "DoctorResult"),
     "operations.functions": ("functions", "FunctionsResult"),
     "operations.init": ("init", "InitResult"),
+    "operations.schema": ("schema", "SchemaResult"),
     "operations.stop": ("stop", "StopResult"),
+    "operations.test": ("test", "ExamplesResult"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

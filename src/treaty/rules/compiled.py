@@ -17,6 +17,10 @@ from treaty.rules.models import type_problem
 from treaty.rules.names import mapping_streams
 
 
+# What the compiler meets on its way and rules of this package find whole, each at one place.
+OTHERS_RULES = ("recursive-decision", "duplicate-function", "overlapping-decisions")
+
+
 def compile_findings(checked: CheckedProject) -> tuple[Finding, ...]:
     """Compile whatever can be compiled, once for equal resultants, and return the compiler's findings."""
     from treaty.compiler.mapping import compile_mapping
@@ -30,7 +34,7 @@ def compile_findings(checked: CheckedProject) -> tuple[Finding, ...]:
             found.extend(compile_outbound(view, mapping.name).findings)
     found.extend(stream_findings(checked))
     found.extend(decision_findings(checked))
-    return tuple(explain_calls(checked, each) for each in dict.fromkeys(found))
+    return tuple(explain_calls(checked, each) for each in dict.fromkeys(found) if each.code not in OTHERS_RULES)
 
 
 def compilations(checked: CheckedProject) -> Iterator[tuple[ClientProject, EntityMapping]]:
@@ -87,7 +91,7 @@ def decision_findings(checked: CheckedProject) -> Iterator[Finding]:
     from treaty.compiler.decisions import Library
 
     for view in (checked.standard, *(checked.client_views[client] for client, each in checked.project.overlays.items() if each.decisions)):
-        yield from Library(view).findings()
+        yield from Library(view).check()
 
 
 def explain_calls(checked: CheckedProject, finding: Finding) -> Finding:
@@ -99,10 +103,6 @@ def explain_calls(checked: CheckedProject, finding: Finding) -> Finding:
             if repr(name) in finding.message and not any(each.runs for each in decisions):
                 message = f"{name}() is decided by {decisions[0].id}, which is {decisions[0].status} and does not run"
                 return Finding("decision-not-running", finding.severity, message, DecisionNotRunning.remedy, finding.position)
-    for hook in checked.project.hooks.values():
-        if repr(hook.name) in finding.message and not hook.pure:
-            message = f"the hook {hook.name}() is not declared pure"
-            return Finding("impure-hook", finding.severity, message, ImpureHook.remedy, finding.position)
     return finding
 
 
@@ -176,3 +176,112 @@ class NotAReference(CompiledRule):
     title = "A stream is looked up that is not marked as a reference"
     why = "When what was read changes, dependents are conformed again; that is only kept for references."
     remedy = "Set 'reference: true' on the stream."
+
+
+class UnknownName(CompiledRule):
+    """A field or a parameter that an expression names and that is not there."""
+
+    code = "unknown-name"
+    title = "An expression names something that is not there"
+    why = "An expression sees its parameters, or the fields of its model, and nothing else."
+    remedy = "Correct the name, or add the parameter to the signature."
+
+
+class UnknownMember(CompiledRule):
+    """A member that a struct does not have."""
+
+    code = "unknown-member"
+    title = "An expression names a member that its struct does not have"
+    why = "The expression has no value."
+    remedy = "Correct the name of the member."
+
+
+class WrongArguments(CompiledRule):
+    """A call with too many or too few arguments."""
+
+    code = "wrong-arguments"
+    title = "A function is called with the wrong arguments"
+    why = "The call has no meaning."
+    remedy = "Give the arguments of its signature (`treaty functions NAME`)."
+
+
+class BadArgument(CompiledRule):
+    """An argument that its function cannot take: a format, a pattern, a scale."""
+
+    code = "bad-argument"
+    title = "A function cannot take an argument"
+    why = "A format or a pattern that is wrong would fail for every record."
+    remedy = "See `treaty functions NAME` for what it takes."
+
+
+class NotAConstant(CompiledRule):
+    """A computed argument where a written one is wanted."""
+
+    code = "not-a-constant"
+    title = "An argument that must be written is computed"
+    why = "Formats, patterns and scales decide the meaning and the type of a result, so they cannot come from data."
+    remedy = "Write the argument as a literal."
+
+
+class BadExpression(CompiledRule):
+    """An expression that cannot be read."""
+
+    code = "bad-expression"
+    codes = ("expression-too-long", "expression-too-deep")
+    title = "An expression cannot be read"
+    why = "Expressions are scalar SQL in PostgreSQL's spelling, of bounded size and depth."
+    remedy = "Mend it, or split it into decisions that call each other."
+
+
+class NotAllowed(CompiledRule):
+    """SQL that is not part of the expression language."""
+
+    code = "not-allowed"
+    title = "An expression uses SQL that is not part of the language"
+    why = "Expressions are data: no subquery, cast, window, aggregate or I/O, so that no record can stop a query or reach outside."
+    remedy = "Use operators, case and the standard functions."
+
+
+class SourceNotAllowed(CompiledRule):
+    """A decision's body that reads the source itself."""
+
+    code = "source-not-allowed"
+    title = "An expression reads the source that may not"
+    why = "Only predicates of edge cases and scopes see the source; a function's body sees its parameters, so that it can be tested alone."
+    remedy = "Give the decision a parameter, and the path in the cell that calls it."
+
+
+class BadLiteral(CompiledRule):
+    """A constant that is no exact number or no date."""
+
+    code = "bad-literal"
+    title = "A constant is no exact number or no date"
+    why = "It would be rounded, or mean nothing."
+    remedy = "Write its digits, or date 'YYYY-MM-DD'."
+
+
+class BadSignature(CompiledRule):
+    """A signature that cannot be read, or that its decision cannot have."""
+
+    code = "bad-signature"
+    title = "A signature cannot be read, or does not fit its decision"
+    why = "Callers are typed by it."
+    remedy = "Write name(param: type) -> type; a value map takes one string and returns a string."
+
+
+class ShadowedFunction(CompiledRule):
+    """A decision's function with the name of a standard one."""
+
+    code = "shadowed-function"
+    title = "A decision's function has the name of a standard function"
+    why = "A reader of a cell could not tell which of the two runs."
+    remedy = "Give the decision's function another name."
+
+
+class AmbiguousValue(CompiledRule):
+    """Values of a code list that its way of matching makes one."""
+
+    code = "ambiguous-value"
+    title = "Two values of a code list are one, with two meanings"
+    why = "Which meaning a record gets would be chance."
+    remedy = "Keep one of them, or match exactly."
