@@ -207,7 +207,7 @@ def _quality(model: MapNode, places: dict[str, Position], findings: Findings) ->
             id=name,
             expression=implementation.text,
             description=_text(node, "description"),
-            position=node.position,
+            position=implementation.position,
             places={key: item.position for key, item in node.items.items()},
         )
 

@@ -64,6 +64,18 @@ RULES: tuple[type[Rule], ...] = (
     compiled.TypeMismatch,
     compiled.EffectiveDateCycle,
     compiled.NotAReference,
+    compiled.UnknownName,
+    compiled.UnknownMember,
+    compiled.WrongArguments,
+    compiled.BadArgument,
+    compiled.NotAConstant,
+    compiled.BadExpression,
+    compiled.NotAllowed,
+    compiled.SourceNotAllowed,
+    compiled.BadLiteral,
+    compiled.BadSignature,
+    compiled.ShadowedFunction,
+    compiled.AmbiguousValue,
 )
 
 
@@ -77,8 +89,11 @@ def check_project(project: Project, as_of: date | None = None, run_examples: Exa
     own = [*project.findings, *(finding for rule in RULES if not issubclass(rule, CompiledRule) for finding in rule().check(checked))]
     placed = [_placed(each, project) for each in own]
     known = {(each.code, each.position) for each in placed}
-    compiled_placed = (_placed(each, project) for each in checked.compiled)
-    return sort_findings([*placed, *(each for each in compiled_placed if (each.code, each.position) not in known)])
+    for each in (_placed(finding, project) for finding in checked.compiled):
+        if (each.code, each.position) not in known:
+            known.add((each.code, each.position))
+            placed.append(each)
+    return sort_findings(placed)
 
 
 def _placed(finding: Finding, project: Project) -> Finding:

@@ -128,6 +128,9 @@ class OverlappingDecisions(Rule):
                     if max(period(first)[0], period(second)[0]) < min(period(first)[1], period(second)[1]):
                         place = "applies" if second.applies else "function" if second.function else "id"
                         yield self.finding(f"{first.id} and {second.id} both decide {slot}", second.at(place))
+                    elif first.applies and second.applies and first.applies.by != second.applies.by:
+                        message = f"{first.id} applies by {first.applies.by}, {second.id} by {second.applies.by}"
+                        yield self.finding(message, second.at("applies.by"), "Let one field decide for both.")
 
 
 class EdgeCaseNotListed(Rule):

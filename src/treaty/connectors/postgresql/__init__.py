@@ -86,5 +86,5 @@ def open_postgresql_sink(system: System, site: Site) -> PostgresqlSink:
 
 CONNECTOR = Connector(
     kind="postgresql", connection=PostgresqlConnection, read=PostgresqlRead, write=PostgresqlWrite,
-    open_source=open_postgresql_source, open_sink=open_postgresql_sink,
+    open_source=open_postgresql_source, open_sink=open_postgresql_sink, modes=frozenset({"upsert", "at-least-once"}),
 )  # fmt: skip
