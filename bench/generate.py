@@ -28,7 +28,7 @@ COLUMNS = (
     "sales_rep", "payment_terms", "line_items", "notes", "updated_at",
 )  # fmt: skip
 
-FIRST_NAMES = "Amélie Björn Chiara Dmitri Edith Fatima Gábor Heidi Ivo Jana Klaas Lucía Moritz Nadia Oskar Piotr Renata Stefan Ulla Yusuf".split()
+FIRST_NAMES = ["Amélie", "Björn", "Chiara", "Dmitri", "Edith", "Fatima", "Gábor", "Heidi", "Ivo", "Jana", "Klaas", "Lucía", "Moritz", "Nadia", "Oskar", "Piotr", "Renata", "Stefan", "Ulla", "Yusuf"]
 LAST_NAMES = ["Andersson", "Becker", "Costa", "de Boer", "Esposito", "Fischer", "Görgülü", "Hughes", "Iwański", "Jansen", "Kaya", "Lefèvre", "O'Brien", "Ruiz"]
 COMPANIES = [f"{name} {form}" for name in ("Northwind", "Contoso", "Fabrikam", "Blue Yonder", "Tailspin") for form in ("GmbH", "Ltd.", "S.A.", "B.V.", "& Co. KG")]
 STREETS = ["Lindenstr.", "Station Road", "Rue des Lilas", "Calle Nueva", "Via Garibaldi", "Storgatan", "Kerkstraat"]

@@ -11,16 +11,16 @@ os.environ["RUNTIME__LOG_LEVEL"] = "ERROR"
 
 import dlt
 from dlt.sources.filesystem import filesystem, read_csv
-from peers.commands import answer
 
 import reference
+from peers.commands import answer
 
 MONEY = {"data_type": "decimal", "precision": 14, "scale": 2}
 COLUMNS: dict[str, Any] = (
     {name: {"data_type": "text"} for name in reference.FIELDS}
     | {name: {"data_type": "bool"} for name in ("email_valid", "gross_fixed")}
     | {name: {"data_type": "date"} for name in ("invoice_date", "due_date", "paid_date")}
-    | {name: MONEY for name in ("net_amount", "tax_amount", "gross_amount", "line_total", "discount_pct")}
+    | dict.fromkeys(("net_amount", "tax_amount", "gross_amount", "line_total", "discount_pct"), MONEY)
     | {name: {"data_type": "bigint"} for name in ("terms_days", "line_count")}
     | {
         "tax_rate": {"data_type": "decimal", "precision": 6, "scale": 4},

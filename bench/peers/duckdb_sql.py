@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import duckdb
-from peers.commands import answer
 
 import reference
 from generate import COLUMNS
+from peers.commands import answer
 
 MACROS = r"""
 create temp macro stated(text) as

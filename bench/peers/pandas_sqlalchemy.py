@@ -15,10 +15,10 @@ from typing import Any
 
 import pandas as pd
 import sqlalchemy as sa
-from peers.commands import answer
 from sqlalchemy.dialects.postgresql import JSONB, insert
 
 import reference
+from peers.commands import answer
 from reference import CENT, Rejected
 
 Text, Money = sa.Text, sa.Numeric(14, 2)

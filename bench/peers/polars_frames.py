@@ -6,10 +6,10 @@ import os
 from pathlib import Path
 
 import polars as pl
-from peers.commands import answer, make_durable
 from polars import col, lit, when
 
 import reference
+from peers.commands import answer, make_durable
 
 MONEY = pl.Decimal(14, 2)
 LINES = pl.List(pl.Struct({"sku": pl.String, "desc": pl.String, "qty": pl.Int64, "unit_price": pl.String}))
