@@ -12,7 +12,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import date
 
 from treaty.compiler.expressions import ExpressionError, Scope, compile_expression
-from treaty.compiler.functions import FUNCTIONS, CallError, fit
+from treaty.compiler.functions import FUNCTIONS, CallError
 from treaty.compiler.functions.definition import Definition
 from treaty.compiler.ir import Call, Case, Decided, Failed, Fired, Literal, Lookup, Member, Node, Param, ValueMap
 from treaty.compiler.lineage import walk
@@ -78,7 +78,7 @@ class Library:
 
     def __init__(self, project: ClientProject) -> None:
         self.project = project
-        self.findings: list[Finding] = []
+        self._findings: list[Finding] = []
         self._records: dict[str, list[DecisionRecord]] = {}
         self._compiled: dict[str, list[DecisionFunction]] = {}
         self._open: list[str] = []
@@ -93,14 +93,14 @@ class Library:
         try:
             signature = parse_signature(hook.signature)
         except ValueError as error:
-            self._find("bad-signature", str(error), "Write @treaty.hook(\"name(param: type) -> type\", pure=True).", hook.position)
+            self._find("bad-signature", str(error), 'Write @treaty.hook("name(param: type) -> type", pure=True).', hook.position)
             return
         self._hooks[signature.name] = (hook, signature)
 
     def _find(self, code: str, message: str, remedy: str, position: Position) -> None:
         found = Finding(code, Severity.ERROR, message, remedy, position)
-        if found not in self.findings:
-            self.findings.append(found)
+        if found not in self._findings:
+            self._findings.append(found)
 
     # ---- what can be called
 
@@ -112,11 +112,11 @@ class Library:
         """Return whether a name is a decision function or a hook."""
         return name in self._records or name in self._hooks
 
-    def check(self) -> tuple[Finding, ...]:
-        """Compile every decision function and return what is wrong in them."""
+    def findings(self) -> tuple[Finding, ...]:
+        """Compile every decision function, called or not, and return what is wrong in them."""
         for name in self._records:
             self.functions(name)
-        return tuple(self.findings)
+        return tuple(self._findings)
 
     def functions(self, name: str) -> list[DecisionFunction]:
         """Return the compiled decisions behind a name: one, or several with periods that do not overlap."""
@@ -200,7 +200,9 @@ class Library:
             self._find("bad-signature", str(error), "Write name(param: type) -> type.", record.at("function"))
             return DecisionFunction(record.id, Signature(name, (), NULL), Literal(None, NULL), record.applies, broken=True)
         if name in FUNCTIONS:
-            self._find("shadowed-function", f"{name}() is a standard function", "Give the decision's function another name.", record.at("function"))
+            self._find(
+                "shadowed-function", f"{name}() is a standard function", "Give the decision's function another name.", record.at("function")
+            )
         body = self._map(record, signature) if record.kind == "value-map" else self._transformation(record, signature)
         if body is None:
             return DecisionFunction(record.id, signature, Literal(None, signature.returns), record.applies, broken=True)
@@ -210,7 +212,12 @@ class Library:
         if record.expression is not None and not record.cases:
             return self._expression(record, "expression", record.expression, signature, signature.returns)
         if not record.cases:
-            self._find("no-outcome", f"{record.id} has neither an expression nor cases", "Write `expression:` or `cases:` and `otherwise:`.", record.position)
+            self._find(
+                "no-outcome",
+                f"{record.id} has neither an expression nor cases",
+                "Write `expression:` or `cases:` and `otherwise:`.",
+                record.position,
+            )
             return None
         if record.expression is not None or record.otherwise is None:
             what = "has both an expression and cases" if record.expression is not None else "has cases without `otherwise`"
@@ -239,7 +246,12 @@ class Library:
 
     def _map(self, record: DecisionRecord, signature: Signature) -> Node | None:
         if [kind for _, kind in signature.parameters] != [STRING] or signature.returns != STRING:
-            self._find("bad-signature", "a value-map's function takes one string and returns a string", f"Write {signature.name}(text: string) -> string.", record.at("function"))
+            self._find(
+                "bad-signature",
+                "a value-map's function takes one string and returns a string",
+                f"Write {signature.name}(text: string) -> string.",
+                record.at("function"),
+            )
             return None
         otherwise = record.otherwise or "quarantine"
         if otherwise not in MAP_OUTCOMES:
@@ -267,17 +279,40 @@ class Library:
         for record, function in zip(records[1:], functions[1:], strict=True):
             first = records[0]
             if record.applies is None or first.applies is None:
-                self._find("duplicate-function", f"{record.id} and {first.id} both carry {name}()", "Rename one, or give both periods with `applies`.", record.at("function"))
+                self._find(
+                    "duplicate-function",
+                    f"{record.id} and {first.id} both carry {name}()",
+                    "Rename one, or give both periods with `applies`.",
+                    record.at("function"),
+                )
                 continue
             if record.applies.by != first.applies.by:
-                self._find("overlapping-decisions", f"{record.id} applies by {record.applies.by}, {first.id} by {first.applies.by}", "Let one field decide.", record.at("applies.by"))
-            if (function.signature.parameters, function.signature.returns) != (functions[0].signature.parameters, functions[0].signature.returns):
-                self._find("bad-signature", f"{record.id} and {first.id} carry {name}() with different signatures", f"Write {functions[0].signature}.", record.at("function"))
+                self._find(
+                    "overlapping-decisions",
+                    f"{record.id} applies by {record.applies.by}, {first.id} by {first.applies.by}",
+                    "Let one field decide.",
+                    record.at("applies.by"),
+                )
+            if (function.signature.parameters, function.signature.returns) != (
+                functions[0].signature.parameters,
+                functions[0].signature.returns,
+            ):
+                self._find(
+                    "bad-signature",
+                    f"{record.id} and {first.id} carry {name}() with different signatures",
+                    f"Write {functions[0].signature}.",
+                    record.at("function"),
+                )
         dated = [each for each in records if each.applies is not None]
         for position, record in enumerate(dated):
             for other in dated[:position]:
                 if record.applies and other.applies and _overlap(record.applies, other.applies):
-                    self._find("overlapping-decisions", f"{record.id} and {other.id} both apply on some days", "Periods are half-open: let one end where the next begins.", record.at("applies"))
+                    self._find(
+                        "overlapping-decisions",
+                        f"{record.id} and {other.id} both apply on some days",
+                        "Periods are half-open: let one end where the next begins.",
+                        record.at("applies"),
+                    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,9 +371,21 @@ def _written(definition: Definition, holders: Sequence[str], call: Call) -> str:
 
 
 UNVERSIONED = (
-    "position", "places", "title", "status", "date", "decision_makers", "review_by", "superseded_by", "reason", "examples",
-    "sections", "options", "origin", "governs",
-)  # fmt: skip
+    "position",
+    "places",
+    "title",
+    "status",
+    "date",
+    "decision_makers",
+    "review_by",
+    "superseded_by",
+    "reason",
+    "examples",
+    "sections",
+    "options",
+    "origin",
+    "governs",
+)
 
 
 def decision_version(decision: DecisionRecord, library: Library) -> str:
@@ -360,7 +407,9 @@ def _period(applies: Applies | None) -> tuple[str | None, ...]:
 
 
 def _hooks_used(node: Node) -> list[str]:
-    return [each.function.removeprefix(HOOK_PREFIX) for each in walk(node) if isinstance(each, Call) and each.function.startswith(HOOK_PREFIX)]
+    return [
+        each.function.removeprefix(HOOK_PREFIX) for each in walk(node) if isinstance(each, Call) and each.function.startswith(HOOK_PREFIX)
+    ]
 
 
 def _plain(value: object) -> object:

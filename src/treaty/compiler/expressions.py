@@ -141,7 +141,15 @@ class Scope:
 def compile_expression(text: str, scope: Scope, expected: Type | None = None) -> Node:
     """Return the typed node of an expression, fitted to the expected type; raises :class:`ExpressionError`."""
     if len(text) > MAX_CHARACTERS:
-        raise ExpressionError([Problem("expression-too-long", f"an expression has at most {MAX_CHARACTERS} characters", "Split it into decisions that call each other.")])
+        raise ExpressionError(
+            [
+                Problem(
+                    "expression-too-long",
+                    f"an expression has at most {MAX_CHARACTERS} characters",
+                    "Split it into decisions that call each other.",
+                )
+            ]
+        )
     tree = _parse(text)
     compiler = _Compiler(text, scope)
     node = compiler.node(tree, 0)
@@ -163,16 +171,18 @@ def _dialect() -> Any:
 
     global _DIALECT
     if _DIALECT is None:
+        tokenizer: Any = Postgres.Tokenizer
+        parser: Any = Postgres.Parser
 
         class Spelling(Postgres):
-            class Tokenizer(Postgres.Tokenizer):
-                KEYWORDS = {word: kind for word, kind in Postgres.Tokenizer.KEYWORDS.items() if word != "ONLY"}
+            class Tokenizer(tokenizer):  # type: ignore[misc]
+                KEYWORDS = {word: kind for word, kind in tokenizer.KEYWORDS.items() if word != "ONLY"}
 
-            class Parser(Postgres.Parser):
+            class Parser(parser):  # type: ignore[misc]
                 FUNCTIONS: dict[str, Any] = {}
                 FUNCTION_PARSERS: dict[str, Any] = {}
                 NO_PAREN_FUNCTIONS: dict[Any, Any] = {}
-                NO_PAREN_FUNCTION_PARSERS = {"CASE": Postgres.Parser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
+                NO_PAREN_FUNCTION_PARSERS = {"CASE": parser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
 
         _DIALECT = Spelling
     return _DIALECT
@@ -181,7 +191,7 @@ def _dialect() -> Any:
 _DIALECT: Any = None
 
 
-def _parse(text: str) -> exp.Expression:
+def _parse(text: str) -> exp.Expr:
     import sqlglot
     from sqlglot.errors import ParseError, TokenError
 
@@ -196,7 +206,9 @@ def _parse(text: str) -> exp.Expression:
         raise ExpressionError([Problem("bad-expression", what, "Close what is open, and split what is too deep.")]) from None
     tree = trees[0] if len(trees) == 1 else None
     if tree is None:
-        raise ExpressionError([Problem("bad-expression", "there is more than one expression", "Write one expression, without ';'.", max(text.find(";"), 0))])
+        raise ExpressionError(
+            [Problem("bad-expression", "there is more than one expression", "Write one expression, without ';'.", max(text.find(";"), 0))]
+        )
     return tree
 
 
@@ -206,7 +218,12 @@ def _parse_problem(text: str, error: Mapping[str, Any]) -> Problem:
     highlight = str(error.get("highlight") or "")
     end = sum(len(each) + 1 for each in lines[: line - 1]) + column
     found = f"unexpected {highlight!r}" if highlight else "the expression ends too early"
-    return Problem("bad-expression", f"this is no expression: {found}", "Write a scalar SQL expression in PostgreSQL's spelling.", max(min(end - len(highlight), len(text)), 0))
+    return Problem(
+        "bad-expression",
+        f"this is no expression: {found}",
+        "Write a scalar SQL expression in PostgreSQL's spelling.",
+        max(min(end - len(highlight), len(text)), 0),
+    )
 
 
 @dataclass(slots=True)
@@ -217,12 +234,12 @@ class _Compiler:
     scope: Scope
     problems: list[Problem] = field(default_factory=list)
 
-    def problem(self, code: str, message: str, remedy: str, tree: exp.Expression) -> None:
+    def problem(self, code: str, message: str, remedy: str, tree: exp.Expr) -> None:
         found = Problem(code, message, remedy, _offset(tree))
         if found not in self.problems:
             self.problems.append(found)
 
-    def fitted(self, node: Node, wanted: Type, tree: exp.Expression) -> Node | None:
+    def fitted(self, node: Node, wanted: Type, tree: exp.Expr) -> Node | None:
         made = fit(node, wanted)
         if made is None:
             self.problem("type-error", f"this is {node.type}, and {wanted} is wanted", _remedy(node.type, wanted), tree)
@@ -230,10 +247,15 @@ class _Compiler:
 
     # ---- trees
 
-    def node(self, tree: exp.Expression, depth: int) -> Node | None:
+    def node(self, tree: exp.Expr, depth: int) -> Node | None:
         """Return the node of a tree; None where it has a problem."""
         if depth > MAX_DEPTH:
-            self.problem("expression-too-deep", f"the expression is nested deeper than {MAX_DEPTH}", "Split it into decisions that call each other.", tree)
+            self.problem(
+                "expression-too-deep",
+                f"the expression is nested deeper than {MAX_DEPTH}",
+                "Split it into decisions that call each other.",
+                tree,
+            )
             return None
         kind = type(tree).__name__
         if kind in BINARY:
@@ -242,19 +264,24 @@ class _Compiler:
         if read is None:
             start = _offset(tree)
             what = SPOKEN.get(kind, f"this ({' '.join(self.text[start : start + 30].split())!r})")
-            self.problem("not-allowed", f"{what} is not part of the expression language", INSTEAD.get(kind, "Use operators, case and the standard functions."), tree)
+            self.problem(
+                "not-allowed",
+                f"{what} is not part of the expression language",
+                INSTEAD.get(kind, "Use operators, case and the standard functions."),
+                tree,
+            )
             return None
         return read(tree, depth + 1)
 
-    def nodes(self, trees: Sequence[exp.Expression], depth: int) -> list[Node] | None:
+    def nodes(self, trees: Sequence[exp.Expr], depth: int) -> list[Node] | None:
         made = [self.node(each, depth) for each in trees]
         return None if any(each is None for each in made) else [each for each in made if each is not None]
 
-    def operator(self, name: str, trees: Sequence[exp.Expression], tree: exp.Expression, depth: int) -> Node | None:
+    def operator(self, name: str, trees: Sequence[exp.Expr], tree: exp.Expr, depth: int) -> Node | None:
         args = self.nodes(trees, depth + 1)
         return None if args is None else self.resolved(lambda: resolve_operator(name, args), tree, trees)
 
-    def resolved(self, resolve: Callable[[], Node], tree: exp.Expression, trees: Sequence[exp.Expression]) -> Node | None:
+    def resolved(self, resolve: Callable[[], Node], tree: exp.Expr, trees: Sequence[exp.Expr]) -> Node | None:
         try:
             return resolve()
         except CallError as error:
@@ -270,7 +297,7 @@ class _Compiler:
             return Literal(str(tree.this), STRING)
         return self.number(str(tree.this), tree)
 
-    def number(self, text: str, tree: exp.Expression) -> Node | None:
+    def number(self, text: str, tree: exp.Expr) -> Node | None:
         try:
             if text.isdigit() and int(text) <= MAX_INTEGER:
                 return Literal(int(text), INTEGER)
@@ -350,7 +377,9 @@ class _Compiler:
 
     def read_in(self, tree: Any, depth: int) -> Node | None:
         if not tree.expressions:
-            self.problem("not-allowed", "`in` is followed by values in parentheses", "Write `x in ('a', 'b')`, or list_contains(list, x).", tree)
+            self.problem(
+                "not-allowed", "`in` is followed by values in parentheses", "Write `x in ('a', 'b')`, or list_contains(list, x).", tree
+            )
             return None
         return self.operator("in", [tree.this, *tree.expressions], tree, depth - 1)
 
@@ -378,18 +407,20 @@ class _Compiler:
             return None
         return self.unified_case(whens, otherwise, tree)
 
-    def condition(self, tree: exp.Expression, depth: int) -> Node | None:
+    def condition(self, tree: exp.Expr, depth: int) -> Node | None:
         node = self.node(tree, depth)
         return None if node is None else self.fitted(node, BOOLEAN, tree)
 
-    def unified_case(self, whens: list[tuple[Node, Node]], otherwise: Node, tree: exp.Expression) -> Node | None:
+    def unified_case(self, whens: list[tuple[Node, Node]], otherwise: Node, tree: exp.Expr) -> Node | None:
         """Give all results of a case one type."""
         results = [*(then for _, then in whens), otherwise]
         kind = unify_nodes(results)
         fitted = [] if kind is None else [fit(each, kind) for each in results]
         if kind is None or any(each is None for each in fitted):
             kinds = ", ".join(dict.fromkeys(str(each.type) for each in results))
-            self.problem("type-error", f"the results of this case are {kinds}, which are not one type", "Give every result the same type.", tree)
+            self.problem(
+                "type-error", f"the results of this case are {kinds}, which are not one type", "Give every result the same type.", tree
+            )
             return None
         made = [each for each in fitted if each is not None]
         return Case(tuple((condition, then) for (condition, _), then in zip(whens, made, strict=False)), made[-1], kind)
@@ -416,12 +447,18 @@ class _Compiler:
             return None
         return Param(name, found) if isinstance(found, Type) else found
 
-    def unknown(self, kind: str, name: str, known: Sequence[str], tree: exp.Expression) -> None:
+    def unknown(self, kind: str, name: str, known: Sequence[str], tree: exp.Expr) -> None:
         near = nearest(name, known)
-        remedy = f"Write {near!r}." if near else f"Known: {', '.join(sorted(known)[:12])}." if known and len(known) <= 12 else "See what the record or the signature declares."
+        remedy = (
+            f"Write {near!r}."
+            if near
+            else f"Known: {', '.join(sorted(known)[:12])}."
+            if known and len(known) <= 12
+            else "See what the record or the signature declares."
+        )
         self.problem(f"unknown-{kind}", f"there is no {kind} {name!r} here", remedy, tree)
 
-    def member(self, node: Node | None, name: str, tree: exp.Expression) -> Node | None:
+    def member(self, node: Node | None, name: str, tree: exp.Expr) -> Node | None:
         if node is None:
             return None
         struct = node.type.item if isinstance(node.type, ListType) else node.type
@@ -430,7 +467,12 @@ class _Compiler:
             if isinstance(struct, StructType):
                 self.unknown("member", name, [each for each, _ in struct.fields], tree)
             else:
-                self.problem("unknown-member", f"this is {node.type}, which has no member {name!r}", "Only a struct, or a list of structs, has members.", tree)
+                self.problem(
+                    "unknown-member",
+                    f"this is {node.type}, which has no member {name!r}",
+                    "Only a struct, or a list of structs, has members.",
+                    tree,
+                )
             return None
         return Member(node, name, ListType(kind) if isinstance(node.type, ListType) else kind)
 
@@ -461,7 +503,7 @@ class _Compiler:
         args = self.nodes(trees, depth)
         return None if args is None else self.resolved(lambda: resolve_call(name, args), tree, trees)
 
-    def decision(self, name: str, trees: list[Any], tree: exp.Expression, depth: int) -> Node | None:
+    def decision(self, name: str, trees: list[Any], tree: exp.Expr, depth: int) -> Node | None:
         given: list[tuple[str | None, Node]] = []
         for each in trees:
             named = type(each).__name__ == "Kwarg"
@@ -473,16 +515,21 @@ class _Compiler:
             return None
         return self.resolved(lambda: functions.call(name, given), tree, trees)
 
-    def special(self, name: str, trees: list[Any], tree: exp.Expression, depth: int) -> Node | None:
+    def special(self, name: str, trees: list[Any], tree: exp.Expr, depth: int) -> Node | None:
         if len(trees) != (1 if name == "failed" else 0):
-            self.problem("wrong-arguments", f"{name}() takes {'one field' if name == 'failed' else 'nothing'}", "Write failed(field), received_at() or as_of().", tree)
+            self.problem(
+                "wrong-arguments",
+                f"{name}() takes {'one field' if name == 'failed' else 'nothing'}",
+                "Write failed(field), received_at() or as_of().",
+                tree,
+            )
             return None
         if name == "failed":
             operand = self.node(trees[0], depth)
             return None if operand is None else Failed(operand)
         return ReceivedAt(TIMESTAMP) if name == "received_at" else AsOf(DATE)
 
-    def source(self, name: str, trees: list[Any], tree: exp.Expression) -> Node | None:
+    def source(self, name: str, trees: list[Any], tree: exp.Expr) -> Node | None:
         if not self.scope.allow_source:
             message = f"{name}('path') reads the source, which only the predicates of edge cases and scopes may"
             self.problem("source-not-allowed", message, "Give the decision a parameter, and the path in the cell that calls it.", tree)
@@ -515,4 +562,3 @@ def _offset(tree: Any) -> int:
 
 
 __all__ = ["MAX_CHARACTERS", "MAX_DEPTH", "ExpressionError", "Problem", "Resolver", "Scope", "compile_expression", "functions_used"]
-

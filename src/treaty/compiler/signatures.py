@@ -70,9 +70,9 @@ def match_arguments(signature: Signature, given: Sequence[tuple[str | None, Node
         raise CallError("wrong-arguments", f"{signature.name}() lacks {', '.join(missing)}", usage)
     fitted = []
     for position, (name, kind) in enumerate(signature.parameters):
-        node = fit(placed[name], kind)
-        if node is None:
+        made = fit(placed[name], kind)
+        if made is None:
             message = f"{name} of {signature.name}() is {kind}, and this is {placed[name].type}"
             raise CallError("type-error", message, "Convert it with a named function first.", argument=position)
-        fitted.append(node)
+        fitted.append(made)
     return tuple(fitted)

@@ -76,7 +76,9 @@ def _is_vat(sql: str) -> str:
     return full_match(sql, "|".join(f"{country}({form})" for country, form in VAT_FORMS.items()))
 
 
-def _pair(name: str, what: str, test: Test, good: str, bad: Sequence[str], *, form: Test | None = None, made: str | None = None) -> tuple[Function, Function]:
+def _pair(
+    name: str, what: str, test: Test, good: str, bad: Sequence[str], *, form: Test | None = None, made: str | None = None
+) -> tuple[Function, Function]:
     """Write the two rows of a code: the question and the reader."""
     reason = f"not-a-{name.replace('_', '-')}"
     if name[0] in "aeiou":
@@ -86,9 +88,15 @@ def _pair(name: str, what: str, test: Test, good: str, bad: Sequence[str], *, fo
     read: list[tuple[ExampleValue | Fails, ...]] = [(good, made or good), *((each, Fails(reason)) for each in (*bad, "")), (None, None)]
     return (
         define(f"is_{name}(text: string) -> boolean", "spelling", f"Whether it is {what}", lambda r, c: test(r[0]), asked),
-        define(f"{name}(text: string) -> string", "spelling", f"The text if it is {what}, else a failure",
-               lambda r, c: f"CASE WHEN {test(r[0])} THEN {form(r[0])} END", read, reason=reason),
-    )  # fmt: skip
+        define(
+            f"{name}(text: string) -> string",
+            "spelling",
+            f"The text if it is {what}, else a failure",
+            lambda r, c: f"CASE WHEN {test(r[0])} THEN {form(r[0])} END",
+            read,
+            reason=reason,
+        ),
+    )
 
 
 def _alpha3(rendered: str) -> str:
@@ -104,27 +112,96 @@ ROWS: tuple[Function, ...] = (
     *_pair("country_code", "a country's code of two letters (ISO 3166-1)", _is_listed(tuple(COUNTRIES)), "DE", ["de", "XX", "DEU"]),
     *_pair("currency_code", "a currency's code (ISO 4217)", _is_listed(CURRENCIES), "EUR", ["eur", "€", "EURO"]),
     *_pair("language_code", "a language's code of two letters (ISO 639-1)", _is_listed(LANGUAGES), "de", ["DE", "deu"]),
-    *_pair("iban", "an IBAN with the right check digits; spaces and case are presentation", _is_iban, "de89 3704 0044 0532 0130 00",
-           ["DE89370400440532013001", "DE8937040044", "hello"], form=_bare, made="DE89370400440532013000"),
+    *_pair(
+        "iban",
+        "an IBAN with the right check digits; spaces and case are presentation",
+        _is_iban,
+        "de89 3704 0044 0532 0130 00",
+        ["DE89370400440532013001", "DE8937040044", "hello"],
+        form=_bare,
+        made="DE89370400440532013000",
+    ),
     *_pair("bic", "a bank's code (ISO 9362) by its form", _has_form(BIC), "COBADEFFXXX", ["COBADEF", "cobadeff"]),
-    *_pair("vat_number", "a VAT number by its country's form, prefix included", _is_vat, "DE123456789", ["123456789", "DE12345678", "XX123456789"]),
-    *_pair("lei", "a legal entity's identifier (ISO 17442) with the right check digits", _is_lei, "529900T8BM49AURSDO55", ["529900T8BM49AURSDO56", "529900"]),
-    *_pair("gln", "a location's number of 13 digits (GS1) with the right check digit", _is_gs1("[0-9]{13}"), "4012345000009", ["4012345000008", "401234500000"]),
-    *_pair("gtin", "an article's number of 8, 12, 13 or 14 digits (GS1) with the right check digit", _is_gs1("[0-9]{8}|[0-9]{12,14}"), "4006381333931", ["4006381333932", "12345"]),
+    *_pair(
+        "vat_number",
+        "a VAT number by its country's form, prefix included",
+        _is_vat,
+        "DE123456789",
+        ["123456789", "DE12345678", "XX123456789"],
+    ),
+    *_pair(
+        "lei",
+        "a legal entity's identifier (ISO 17442) with the right check digits",
+        _is_lei,
+        "529900T8BM49AURSDO55",
+        ["529900T8BM49AURSDO56", "529900"],
+    ),
+    *_pair(
+        "gln",
+        "a location's number of 13 digits (GS1) with the right check digit",
+        _is_gs1("[0-9]{13}"),
+        "4012345000009",
+        ["4012345000008", "401234500000"],
+    ),
+    *_pair(
+        "gtin",
+        "an article's number of 8, 12, 13 or 14 digits (GS1) with the right check digit",
+        _is_gs1("[0-9]{8}|[0-9]{12,14}"),
+        "4006381333931",
+        ["4006381333932", "12345"],
+    ),
     *_pair("luhn", "digits that end in the right Luhn check digit", _is_luhn, "79927398713", ["79927398710", "7a"]),
-    *_pair("email", "an e-mail address by its form", _has_form(EMAIL), "jo.doe@example.co.uk", ["jo@example", "jo doe@example.com", "@example.com", "a@b@c.de"]),
+    *_pair(
+        "email",
+        "an e-mail address by its form",
+        _has_form(EMAIL),
+        "jo.doe@example.co.uk",
+        ["jo@example", "jo doe@example.com", "@example.com", "a@b@c.de"],
+    ),
     *_pair("url", "a web address by its form", _has_form(URL), "https://example.com/a?b=1", ["example.com", "https://", "https://a b"]),
     *_pair("uuid", "a UUID", _has_form(UUID), "123e4567-e89b-12d3-a456-426614174000", ["123e4567", "123e4567e89b12d3a456426614174000"]),
-    *_pair("e164", "a telephone number written internationally: +4930123456", _has_form(E164), "+4930123456", ["4930123456", "+49 30 12", "+0123456789"]),
-    define("country_from_alpha3(text: string) -> string", "spelling", "A country's code of two letters from that of three (ISO 3166-1)", lambda r, c: _alpha3(r[0]),
-           [("DEU", "DE"), ("GBR", "GB"), ("XXX", Fails("not-a-country-code"))], reason="not-a-country-code"),
-    define("currency_digits(code: string) -> integer", "spelling", "How many digits a currency has after the point (ISO 4217)", lambda r, c: _minor_digits(r[0]),
-           [("EUR", 2), ("JPY", 0), ("KWD", 3), ("X", Fails("not-a-currency-code"))], reason="not-a-currency-code"),
-    define("email_domain(text: string) -> string", "choosing", "What stands after the last @ of an e-mail address, in lower case; null without one",
-           lambda r, c: f"nullif(lower(regexp_extract({r[0]}, '@([^@]+)\\z', 1)), '')", [("Jo@Example.COM", "example.com"), ("jo", None)]),
-    define("url_host(text: string) -> string", "choosing", "The host of a web address, in lower case, without port and user; null without one",
-           lambda r, c: f"nullif(lower(regexp_extract({r[0]}, {sql_text(HOST)}, 1)), '')",
-           [("https://www.Example.com:8080/a", "www.example.com"), ("example.com/x", "example.com"), ("nothing", None)]),
-    define("phone_digits(text: string) -> string", "choosing", "The digits of a telephone number, with its leading +", lambda r, c: replaced(replaced(r[0], "[^0-9+]+"), PLUS_INSIDE, KEPT),
-           [("+49 (30) 12-34", "+49301234"), ("030/12", "03012"), ("1+2", "12")]),
-)  # fmt: skip
+    *_pair(
+        "e164",
+        "a telephone number written internationally: +4930123456",
+        _has_form(E164),
+        "+4930123456",
+        ["4930123456", "+49 30 12", "+0123456789"],
+    ),
+    define(
+        "country_from_alpha3(text: string) -> string",
+        "spelling",
+        "A country's code of two letters from that of three (ISO 3166-1)",
+        lambda r, c: _alpha3(r[0]),
+        [("DEU", "DE"), ("GBR", "GB"), ("XXX", Fails("not-a-country-code"))],
+        reason="not-a-country-code",
+    ),
+    define(
+        "currency_digits(code: string) -> integer",
+        "spelling",
+        "How many digits a currency has after the point (ISO 4217)",
+        lambda r, c: _minor_digits(r[0]),
+        [("EUR", 2), ("JPY", 0), ("KWD", 3), ("X", Fails("not-a-currency-code"))],
+        reason="not-a-currency-code",
+    ),
+    define(
+        "email_domain(text: string) -> string",
+        "choosing",
+        "What stands after the last @ of an e-mail address, in lower case; null without one",
+        lambda r, c: f"nullif(lower(regexp_extract({r[0]}, '@([^@]+)\\z', 1)), '')",
+        [("Jo@Example.COM", "example.com"), ("jo", None)],
+    ),
+    define(
+        "url_host(text: string) -> string",
+        "choosing",
+        "The host of a web address, in lower case, without port and user; null without one",
+        lambda r, c: f"nullif(lower(regexp_extract({r[0]}, {sql_text(HOST)}, 1)), '')",
+        [("https://www.Example.com:8080/a", "www.example.com"), ("example.com/x", "example.com"), ("nothing", None)],
+    ),
+    define(
+        "phone_digits(text: string) -> string",
+        "choosing",
+        "The digits of a telephone number, with its leading +",
+        lambda r, c: replaced(replaced(r[0], "[^0-9+]+"), PLUS_INSIDE, KEPT),
+        [("+49 (30) 12-34", "+49301234"), ("030/12", "03012"), ("1+2", "12")],
+    ),
+)

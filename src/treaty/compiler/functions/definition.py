@@ -24,7 +24,7 @@ from treaty.compiler.types import Type
 Render: TypeAlias = Callable[[Sequence[str], Call], str]
 Definition: TypeAlias = str | Render
 Tag = OneOf["spelling", "choosing"]
-ExampleValue: TypeAlias = "str | bool | int | Decimal | date | datetime | time | None | list[ExampleValue]"
+ExampleValue: TypeAlias = "str | bool | int | Decimal | date | datetime | time | list[ExampleValue] | None"
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from treaty.compiler.functions.definition import Fails, Function, constant_value, define
+from treaty.compiler.functions.definition import ExampleValue, Fails, Function, Render, constant_value, define
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.functions.typing import MAX_DIGITS, SHORT_DIGITS, digits_of
 from treaty.compiler.ir import Call, Node
@@ -56,13 +56,13 @@ def _side(sql: str, node: Node, kind: DecimalType, short: bool) -> str:
     return sql if node.type == wanted else f"CAST({sql} AS {duckdb_type(wanted)})"
 
 
-def _arithmetic_row(operator: str, word: str, examples: Sequence[tuple[object, ...]]) -> Function:
+def _arithmetic_row(operator: str, word: str, examples: Sequence[tuple[ExampleValue | Fails, ...]]) -> Function:
     return define(
         f"{operator}(a: number, b: number) -> number",
         "spelling",
         f"{word} exact numbers; the result has the digits it needs, at most 38, and is the failure overflow beyond",
         lambda rendered, call: render_arithmetic(operator, rendered, call),
-        examples,  # type: ignore[arg-type]
+        examples,
         reason="overflow",
         fails=lambda call: _may_overflow(operator, call),
         infer=lambda args: arithmetic_type(operator, args),
@@ -75,11 +75,16 @@ def _refuse_nested(args: Sequence[Node]) -> None:
         raise ValueError("lists and structs are not compared; compare their members")
 
 
-def _comparison(operator: str, word: str, kind: str, examples: Sequence[tuple[object, ...]]) -> Function:
+def _comparison(operator: str, word: str, kind: str, examples: Sequence[tuple[ExampleValue | Fails, ...]]) -> Function:
     return define(
-        f"{operator}(a: {kind}, b: {kind}) -> boolean", "spelling", f"Whether a is {word} b; texts by their code points", f"({{0}} {operator} {{1}})",
-        examples, check=_refuse_nested, operator=True,  # type: ignore[arg-type]
-    )  # fmt: skip
+        f"{operator}(a: {kind}, b: {kind}) -> boolean",
+        "spelling",
+        f"Whether a is {word} b; texts by their code points",
+        f"({{0}} {operator} {{1}})",
+        examples,
+        check=_refuse_nested,
+        operator=True,
+    )
 
 
 def _check_reason(args: Sequence[Node]) -> None:
@@ -87,7 +92,7 @@ def _check_reason(args: Sequence[Node]) -> None:
         raise ValueError("a reason is a few words in lower case, joined by '-'")
 
 
-def _joined(word: str) -> object:
+def _joined(word: str) -> Render:
     return lambda rendered, call: "(" + f" {word} ".join(rendered) + ")"
 
 
@@ -102,8 +107,14 @@ ROWS = (
     _arithmetic_row("-", "Subtracts", [(1, 2, -1), (-BIGGEST, 2, Fails("overflow"))]),
     _arithmetic_row("*", "Multiplies", [(3, -4, -12), (BIGGEST, 2, Fails("overflow"))]),
     define(
-        "negate(a: N) -> N", "spelling", "Changes the sign", _negated, [(5, -5), (-5, 5)],
-        reason="overflow", fails=lambda call: call.type == INTEGER, operator=True,
+        "negate(a: N) -> N",
+        "spelling",
+        "Changes the sign",
+        _negated,
+        [(5, -5), (-5, 5)],
+        reason="overflow",
+        fails=lambda call: call.type == INTEGER,
+        operator=True,
     ),
     _comparison("=", "equal to", "T", [("a", "a", True), ("a", "A", False), (1, None, None)]),
     _comparison("<>", "different from", "T", [("a", "b", True), (1, 1, False)]),
@@ -113,43 +124,101 @@ ROWS = (
     _comparison(">=", "at least", "O", [(2, 2, True)]),
     define("not(a: boolean) -> boolean", "spelling", "The opposite", "(NOT {0})", [(True, False), (None, None)], operator=True),
     define(
-        "and(a: boolean, b: boolean…) -> boolean", "spelling", "Whether all are true; false if one is false, else null if one is null",
-        _joined("AND"), [(True, None, None), (False, None, False), (True, True, True)], strict=False, operator=True,  # type: ignore[arg-type]
+        "and(a: boolean, b: boolean…) -> boolean",
+        "spelling",
+        "Whether all are true; false if one is false, else null if one is null",
+        _joined("AND"),
+        [(True, None, None), (False, None, False), (True, True, True)],
+        strict=False,
+        operator=True,
     ),
     define(
-        "or(a: boolean, b: boolean…) -> boolean", "spelling", "Whether one is true; true if one is true, else null if one is null",
-        _joined("OR"), [(True, None, True), (False, None, None)], strict=False, operator=True,  # type: ignore[arg-type]
+        "or(a: boolean, b: boolean…) -> boolean",
+        "spelling",
+        "Whether one is true; true if one is true, else null if one is null",
+        _joined("OR"),
+        [(True, None, True), (False, None, None)],
+        strict=False,
+        operator=True,
     ),
     define(
-        "in(value: T, members: T…) -> boolean", "spelling", "Whether the value is one of the members",
-        lambda rendered, call: f"({rendered[0]} IN ({', '.join(rendered[1:])}))", [("a", "a", "b", True), ("c", "a", "b", False), (None, "a", None)],
-        strict=False, check=_refuse_nested, operator=True,
+        "in(value: T, members: T…) -> boolean",
+        "spelling",
+        "Whether the value is one of the members",
+        lambda rendered, call: f"({rendered[0]} IN ({', '.join(rendered[1:])}))",
+        [("a", "a", "b", True), ("c", "a", "b", False), (None, "a", None)],
+        strict=False,
+        check=_refuse_nested,
+        operator=True,
     ),
     define(
-        "is_distinct(a: T, b: T) -> boolean", "spelling", "Whether a differs from b, null being a value like another",
-        "({0} IS DISTINCT FROM {1})", [(None, None, False), ("a", None, True)], strict=False, check=_refuse_nested, operator=True,
-    ),
-    define("||(a: string, b: string) -> string", "spelling", "The texts one after the other", "({0} || {1})", [("a", "b", "ab"), ("a", None, None)], operator=True),
-    define(
-        "no_effective_date(day: date) -> any", "spelling", "The failure of a cell whose decision applies by a date that is not there",
-        "NULL", reason="no-effective-date", internal=True,
-    ),
-    define(
-        "no_decision_in_force(day: date) -> any", "spelling", "The failure of a cell whose decision does not apply on its date",
-        "NULL", reason="no-decision-in-force", internal=True,
-    ),
-    define("is_null(value: any) -> boolean", "spelling", "Whether there is no value", "({0} IS NULL)", [("a", False), (None, True), ("", False)], strict=False),
-    define(
-        "coalesce(value: T, more: T…) -> T", "choosing", "The first value that is not null; a failed one is a failure, not a null",
-        lambda rendered, call: f"coalesce({', '.join(rendered)})", [(None, "b", "b"), ("a", "b", "a"), (None, None, None)], strict=False,
+        "is_distinct(a: T, b: T) -> boolean",
+        "spelling",
+        "Whether a differs from b, null being a value like another",
+        "({0} IS DISTINCT FROM {1})",
+        [(None, None, False), ("a", None, True)],
+        strict=False,
+        check=_refuse_nested,
+        operator=True,
     ),
     define(
-        "fail(reason: const string) -> null", "choosing", "No value: the failure with this reason, where no other branch of a case fits",
-        "NULL", [("no-such-form", Fails("no-such-form"))], reason="a reason of your own", why=lambda rendered, call: rendered[0],
-        infer=lambda args: NULL, check=_check_reason,
+        "||(a: string, b: string) -> string",
+        "spelling",
+        "The texts one after the other",
+        "({0} || {1})",
+        [("a", "b", "ab"), ("a", None, None)],
+        operator=True,
     ),
     define(
-        "nullif(value: T, null_value: T) -> T", "choosing", "Null where the two are equal, else the value",
-        "nullif({0}, {1})", [("-", "-", None), ("a", "-", "a"), (None, "-", None)], strict=False, check=_refuse_nested,
+        "no_effective_date(day: date) -> any",
+        "spelling",
+        "The failure of a cell whose decision applies by a date that is not there",
+        "NULL",
+        reason="no-effective-date",
+        internal=True,
     ),
-)  # fmt: skip
+    define(
+        "no_decision_in_force(day: date) -> any",
+        "spelling",
+        "The failure of a cell whose decision does not apply on its date",
+        "NULL",
+        reason="no-decision-in-force",
+        internal=True,
+    ),
+    define(
+        "is_null(value: any) -> boolean",
+        "spelling",
+        "Whether there is no value",
+        "({0} IS NULL)",
+        [("a", False), (None, True), ("", False)],
+        strict=False,
+    ),
+    define(
+        "coalesce(value: T, more: T…) -> T",
+        "choosing",
+        "The first value that is not null; a failed one is a failure, not a null",
+        lambda rendered, call: f"coalesce({', '.join(rendered)})",
+        [(None, "b", "b"), ("a", "b", "a"), (None, None, None)],
+        strict=False,
+    ),
+    define(
+        "fail(reason: const string) -> null",
+        "choosing",
+        "No value: the failure with this reason, where no other branch of a case fits",
+        "NULL",
+        [("no-such-form", Fails("no-such-form"))],
+        reason="a reason of your own",
+        why=lambda rendered, call: rendered[0],
+        infer=lambda args: NULL,
+        check=_check_reason,
+    ),
+    define(
+        "nullif(value: T, null_value: T) -> T",
+        "choosing",
+        "Null where the two are equal, else the value",
+        "nullif({0}, {1})",
+        [("-", "-", None), ("a", "-", "a"), (None, "-", None)],
+        strict=False,
+        check=_refuse_nested,
+    ),
+)

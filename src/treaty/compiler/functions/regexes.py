@@ -89,7 +89,7 @@ class _Reader:
         sign = self.peek()
         if sign in ("*", "+", "?") and sign:
             self.take()
-            return {"*": (0, None, "*"), "+": (1, None, "+"), "?": (0, 1, "?")}[sign]  # type: ignore[return-value]
+            return {"*": (0, None, "*"), "+": (1, None, "+"), "?": (0, 1, "?")}[sign]
         if sign != "{":
             return 1, 1, ""
         end = self.source.find("}", self.position)
@@ -181,7 +181,11 @@ class _Reader:
         return f"{low}-{high}"
 
     def both_cases(self, character: str) -> str:
-        return character.lower() + character.upper() if self.fold and len(character) == 1 and character.isascii() and character.isalpha() else character
+        return (
+            character.lower() + character.upper()
+            if self.fold and len(character) == 1 and character.isascii() and character.isalpha()
+            else character
+        )
 
     def class_character(self) -> str:
         character = self.take()
@@ -233,18 +237,46 @@ def _check_group(args: Sequence[Node]) -> None:
 
 
 ROWS: tuple[Function, ...] = (
-    define("regex_match(text: string, pattern: const string) -> boolean", "spelling", "Whether the whole text matches the pattern",
-           lambda r, c: f"regexp_full_match({r[0]}, {pattern_sql(c)})",
-           [("AB12", "[A-Z]{2}\\d+", True), ("AB12x", "[A-Z]{2}\\d+", False), ("٣", "\\d", False), ("ab", "(?i)AB", True), ("a\nb", "a.b", False)],
-           check=_check_pattern),
-    define("regex_contains(text: string, pattern: const string) -> boolean", "spelling", "Whether something in the text matches the pattern",
-           lambda r, c: f"regexp_matches({r[0]}, {pattern_sql(c)})", [("xAB12x", "AB\\d", True), ("x", "^$", False), ("a\n", "a$", False)], check=_check_pattern),
-    define("regex_replace(text: string, pattern: const string, by: const string) -> string", "choosing",
-           "Everything that matches replaced; \\1 is the first group", lambda r, c: f"regexp_replace({r[0]}, {pattern_sql(c)}, {r[2]}, 'g')",
-           [("a1b22", "\\d+", "#", "a#b#"), ("12.03.2026", "(\\d+)\\.(\\d+)\\.(\\d+)", "\\3-\\2-\\1", "2026-03-12"), ("$1", "\\$", "\\\\", "\\1")],
-           check=_check_replace),
-    define("regex_extract(text: string, pattern: const string, group: const integer) -> string", "choosing",
-           "The first match, or one of its groups; null if nothing, or only an empty text, was found",
-           lambda r, c: f"nullif(regexp_extract({r[0]}, {pattern_sql(c)}, {constant(c, 2)}), '')",
-           [("net 30 days", "(\\d+) days", 1, "30"), ("abc", "\\d+", 0, None), ("ab", "(x?)b", 1, None)], check=_check_group),
-)  # fmt: skip
+    define(
+        "regex_match(text: string, pattern: const string) -> boolean",
+        "spelling",
+        "Whether the whole text matches the pattern",
+        lambda r, c: f"regexp_full_match({r[0]}, {pattern_sql(c)})",
+        [
+            ("AB12", "[A-Z]{2}\\d+", True),
+            ("AB12x", "[A-Z]{2}\\d+", False),
+            ("٣", "\\d", False),
+            ("ab", "(?i)AB", True),
+            ("a\nb", "a.b", False),
+        ],
+        check=_check_pattern,
+    ),
+    define(
+        "regex_contains(text: string, pattern: const string) -> boolean",
+        "spelling",
+        "Whether something in the text matches the pattern",
+        lambda r, c: f"regexp_matches({r[0]}, {pattern_sql(c)})",
+        [("xAB12x", "AB\\d", True), ("x", "^$", False), ("a\n", "a$", False)],
+        check=_check_pattern,
+    ),
+    define(
+        "regex_replace(text: string, pattern: const string, by: const string) -> string",
+        "choosing",
+        "Everything that matches replaced; \\1 is the first group",
+        lambda r, c: f"regexp_replace({r[0]}, {pattern_sql(c)}, {r[2]}, 'g')",
+        [
+            ("a1b22", "\\d+", "#", "a#b#"),
+            ("12.03.2026", "(\\d+)\\.(\\d+)\\.(\\d+)", "\\3-\\2-\\1", "2026-03-12"),
+            ("$1", "\\$", "\\\\", "\\1"),
+        ],
+        check=_check_replace,
+    ),
+    define(
+        "regex_extract(text: string, pattern: const string, group: const integer) -> string",
+        "choosing",
+        "The first match, or one of its groups; null if nothing, or only an empty text, was found",
+        lambda r, c: f"nullif(regexp_extract({r[0]}, {pattern_sql(c)}, {constant(c, 2)}), '')",
+        [("net 30 days", "(\\d+) days", 1, "30"), ("abc", "\\d+", 0, None), ("ab", "(x?)b", 1, None)],
+        check=_check_group,
+    ),
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from treaty.compiler.functions.definition import Function, constant, constant_value, define, sql_text
+from treaty.compiler.functions.definition import Function, Render, constant, constant_value, define, sql_text
 from treaty.compiler.ir import Call, Node
 from treaty.compiler.types import BYTES, DATE, LOCAL_TIMESTAMP, STRING, TIMESTAMP
 
@@ -15,7 +15,25 @@ ODD_WHITE = WHITE.replace(" ", "", 1)
 INVISIBLE = r"\x{AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{FEFF}"
 CONTROLS = r"\x00-\x08\x0B\x0C\x0E-\x1F\x7F"
 # Letters that no accent makes, and what they are written as in ASCII.
-LETTERS = {"ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L", "đ": "d", "Đ": "D", "þ": "th", "Þ": "Th", "ð": "d", "Ð": "D", "ı": "i"}  # fmt: skip
+LETTERS = {
+    "ß": "ss",
+    "ẞ": "SS",
+    "æ": "ae",
+    "Æ": "AE",
+    "œ": "oe",
+    "Œ": "OE",
+    "ø": "o",
+    "Ø": "O",
+    "ł": "l",
+    "Ł": "L",
+    "đ": "d",
+    "Đ": "D",
+    "þ": "th",
+    "Þ": "Th",
+    "ð": "d",
+    "Ð": "D",
+    "ı": "i",
+}
 
 
 def replaced(sql: str, pattern: str, by: str = "") -> str:
@@ -88,7 +106,7 @@ def _substring(rendered: Sequence[str], call: Call) -> str:
     return f"CASE WHEN {start} >= 1 AND {length} >= 0 THEN substring({text}, {start}, {length}) END"
 
 
-def _padded(side: str) -> object:
+def _padded(side: str) -> Render:
     def render(rendered: Sequence[str], call: Call) -> str:
         text, length, by = rendered
         return f"CASE WHEN length({text}) >= {length} THEN {text} ELSE {side}({text}, CAST({length} AS INTEGER), {by}) END"
@@ -96,7 +114,7 @@ def _padded(side: str) -> object:
     return render
 
 
-def _without(side: str) -> object:
+def _without(side: str) -> Render:
     def render(rendered: Sequence[str], call: Call) -> str:
         text, part = rendered
         if side == "start":
@@ -106,10 +124,14 @@ def _without(side: str) -> object:
     return render
 
 
-def _between(side: str) -> object:
+def _between(side: str) -> Render:
     def render(rendered: Sequence[str], call: Call) -> str:
         text, part = rendered
-        cut = f"left({text}, strpos({text}, {part}) - 1)" if side == "before" else f"substring({text}, strpos({text}, {part}) + length({part}))"
+        cut = (
+            f"left({text}, strpos({text}, {part}) - 1)"
+            if side == "before"
+            else f"substring({text}, strpos({text}, {part}) + length({part}))"
+        )
         return f"CASE WHEN contains({text}, {part}) THEN {cut} END"
 
     return render
@@ -145,82 +167,266 @@ def _need_texts(args: Sequence[Node]) -> None:
 ODD_SPACE = "\u00a0"
 
 ROWS: tuple[Function, ...] = (
-    define("trim(text: string) -> string", "spelling", "The text without white space around it", lambda r, c: trimmed(r[0]),
-           [("  a b ", "a b"), (f"{ODD_SPACE}\t\u2003a\r\n", "a"), ("\u200ba", "\u200ba"), ("   ", ""), ("", ""), (None, None)]),
-    define("trim_start(text: string) -> string", "spelling", "The text without white space before it",
-           lambda r, c: replaced(r[0], rf"\A[{WHITE}]+"), [("  a ", "a "), (ODD_SPACE, "")]),
-    define("trim_end(text: string) -> string", "spelling", "The text without white space after it",
-           lambda r, c: replaced(r[0], rf"[{WHITE}]+\z"), [(" a  ", " a"), ("a\n", "a")]),
-    define("collapse_spaces(text: string) -> string", "spelling", "White space as single spaces between words, none around them",
-           lambda r, c: collapsed(r[0]), [("  a \t\n b ", "a b"), (f"a{ODD_SPACE}b", "a b"), ("", ""), (" ", "")]),
-    define("normalize_unicode(text: string) -> string", "spelling", "The text in Unicode's composed form (NFC)", "nfc_normalize({0})",
-           [("e\u0301", "é"), ("é", "é"), ("abc", "abc")]),
-    define("trim_all(text: string, characters: const string) -> string", "choosing", "The text without any of these characters around it", _trim_all,
-           [("(12)", "()", "12"), ("--a-b--", "-", "a-b"), ("]]^a", "^]", "a"), ("", "x", "")], check=_need_characters),
+    define(
+        "trim(text: string) -> string",
+        "spelling",
+        "The text without white space around it",
+        lambda r, c: trimmed(r[0]),
+        [("  a b ", "a b"), (f"{ODD_SPACE}\t\u2003a\r\n", "a"), ("\u200ba", "\u200ba"), ("   ", ""), ("", ""), (None, None)],
+    ),
+    define(
+        "trim_start(text: string) -> string",
+        "spelling",
+        "The text without white space before it",
+        lambda r, c: replaced(r[0], rf"\A[{WHITE}]+"),
+        [("  a ", "a "), (ODD_SPACE, "")],
+    ),
+    define(
+        "trim_end(text: string) -> string",
+        "spelling",
+        "The text without white space after it",
+        lambda r, c: replaced(r[0], rf"[{WHITE}]+\z"),
+        [(" a  ", " a"), ("a\n", "a")],
+    ),
+    define(
+        "collapse_spaces(text: string) -> string",
+        "spelling",
+        "White space as single spaces between words, none around them",
+        lambda r, c: collapsed(r[0]),
+        [("  a \t\n b ", "a b"), (f"a{ODD_SPACE}b", "a b"), ("", ""), (" ", "")],
+    ),
+    define(
+        "normalize_unicode(text: string) -> string",
+        "spelling",
+        "The text in Unicode's composed form (NFC)",
+        "nfc_normalize({0})",
+        [("e\u0301", "é"), ("é", "é"), ("abc", "abc")],
+    ),
+    define(
+        "trim_all(text: string, characters: const string) -> string",
+        "choosing",
+        "The text without any of these characters around it",
+        _trim_all,
+        [("(12)", "()", "12"), ("--a-b--", "-", "a-b"), ("]]^a", "^]", "a"), ("", "x", "")],
+        check=_need_characters,
+    ),
     define("upper(text: string) -> string", "choosing", "Upper case, letter by letter", "upper({0})", [("abc é", "ABC É"), ("", "")]),
     define("lower(text: string) -> string", "choosing", "Lower case, letter by letter", "lower({0})", [("ABC É", "abc é"), ("", "")]),
-    define("replace(text: string, part: const string, by: string) -> string", "choosing", "Every occurrence of a part replaced", "replace({0}, {1}, {2})",
-           [("1.234.5", ".", "", "12345"), ("a.b", "x", "y", "a.b"), ("aaa", "aa", "b", "ba")], check=_need_separator),
-    define("substring(text: string, start: integer, length: integer) -> string", "choosing",
-           "Characters from a start, counted from 1; null for a start below 1 or a negative length", _substring,
-           [("abcdef", 2, 3, "bcd"), ("abc", 9, 2, ""), ("abc", 2, 99, "bc"), ("abc", 0, 2, None), ("äöü", 2, 1, "ö")]),
-    define("left(text: string, length: const integer) -> string", "choosing", "The first characters", "left({0}, {1})",
-           [("abcdef", 2, "ab"), ("a", 5, "a"), ("äö", 1, "ä")], check=_need_size),
-    define("right(text: string, length: const integer) -> string", "choosing", "The last characters", "right({0}, {1})",
-           [("abcdef", 2, "ef"), ("a", 5, "a"), ("a", 0, "")], check=_need_size),
-    define("before(text: string, separator: const string) -> string", "choosing", "What stands before the first separator; null without one",
-           _between("before"), [("a@b@c", "@", "a"), ("abc", "@", None), ("@b", "@", "")], check=_need_separator),  # type: ignore[arg-type]
-    define("after(text: string, separator: const string) -> string", "choosing", "What stands after the first separator; null without one",
-           _between("after"), [("a@b@c", "@", "b@c"), ("abc", "@", None), ("a@", "@", "")], check=_need_separator),  # type: ignore[arg-type]
-    define("remove_prefix(text: string, prefix: const string) -> string", "choosing", "The text without this beginning, if it has it",
-           _without("start"), [("mailto:a", "mailto:", "a"), ("a", "mailto:", "a")]),  # type: ignore[arg-type]
-    define("remove_suffix(text: string, suffix: const string) -> string", "choosing", "The text without this end, if it has it",
-           _without("end"), [("5 kg", " kg", "5"), ("5", " kg", "5")]),  # type: ignore[arg-type]
-    define("starts_with(text: string, part: string) -> boolean", "spelling", "Whether the text begins so", "starts_with({0}, {1})",
-           [("(12)", "(", True), ("12", "(", False), ("", "", True)]),
-    define("ends_with(text: string, part: string) -> boolean", "spelling", "Whether the text ends so", "ends_with({0}, {1})",
-           [("12-", "-", True), ("12", "-", False)]),
-    define("contains(text: string, part: string) -> boolean", "spelling", "Whether the part is in the text", "contains({0}, {1})",
-           [("abc", "b", True), ("abc", "B", False), ("abc", "", True)]),
-    define("position(text: string, part: string) -> integer", "spelling", "Where the part begins, from 1; 0 if it is not there",
-           "CAST(strpos({0}, {1}) AS BIGINT)", [("abc", "c", 3), ("abc", "x", 0), ("äbc", "b", 2)]),
-    define("length(text: string) -> integer", "spelling", "How many characters (code points) it has", "CAST(length({0}) AS BIGINT)",
-           [("abc", 3), ("äö", 2), ("", 0)]),
-    define("is_blank(text: string) -> boolean", "spelling", "Whether there is nothing but white space",
-           lambda r, c: f"regexp_full_match({r[0]}, {sql_text(f'[{WHITE}]*')})", [("", True), (" \t", True), (ODD_SPACE, True), ("a", False)]),
-    define("blank_to_null(text: string) -> string", "choosing", "Null where there is nothing but white space, else the text",
-           lambda r, c: f"CASE WHEN NOT regexp_full_match({r[0]}, {sql_text(f'[{WHITE}]*')}) THEN {r[0]} END", [(" ", None), (" a", " a")]),
-    define("split(text: string, separator: const string) -> list<string>", "spelling", "The parts between the separators", "string_split({0}, {1})",
-           [("a,b,,c", ",", ["a", "b", "", "c"]), ("a", ",", ["a"]), ("", ",", [""])], check=_need_separator),
-    define("split_part(text: string, separator: const string, number: const integer) -> string", "choosing",
-           "One of the parts between the separators, counted from 1; null where there are fewer",
-           lambda r, c: f"list_extract(string_split({r[0]}, {r[1]}), {r[2]})",
-           [("a-b-c", "-", 2, "b"), ("a-b", "-", 3, None), ("", "-", 1, "")], check=_need_index),
-    define("pad_left(text: string, length: const integer, character: const string) -> string", "spelling",
-           "Filled up before it to a length; a longer text stays", _padded("lpad"),  # type: ignore[arg-type]
-           [("7", 3, "0", "007"), ("1234", 3, "0", "1234")], check=_need_one_character),
-    define("pad_right(text: string, length: const integer, character: const string) -> string", "spelling",
-           "Filled up after it to a length; a longer text stays", _padded("rpad"),  # type: ignore[arg-type]
-           [("7", 3, " ", "7  "), ("1234", 3, " ", "1234")], check=_need_one_character),
-    define("concat(text: string, more: string…) -> string", "spelling", "The texts one after the other; null if one is null",
-           lambda r, c: "(" + " || ".join(r) + ")", [("a", "b", "c", "abc"), ("a", None, None)]),
-    define("join_present(separator: const string, texts: string…) -> string", "choosing",
-           "The texts that are there, with a separator between them; null if none is", _join_present,
-           [(", ", "a", None, "b", "a, b"), (", ", None, None, None), (" ", "", "a", " a")], strict=False, check=_need_texts),
-    define("keep_characters(text: string, characters: const string) -> string", "choosing", "Only these characters",
-           lambda r, c: replaced(r[0], f"[^{character_class(constant(c, 1))}]+"), [("a-1b2", "12", "12"), ("]^-x", "^-]", "]^-")], check=_need_characters),
-    define("remove_characters(text: string, characters: const string) -> string", "choosing", "Without these characters",
-           lambda r, c: replaced(r[0], f"[{character_class(constant(c, 1))}]+"), [("1 234.5", " .", "12345"), ("a", "b", "a")], check=_need_characters),
-    define("digits_only(text: string) -> string", "choosing", "Only the digits 0 to 9", lambda r, c: replaced(r[0], "[^0-9]+"),
-           [("+49 (0)30-12", "4903012"), ("abc", ""), ("٣1", "1")]),
-    define("strip_accents(text: string) -> string", "choosing", "Letters without their accents, ß as ss, æ as ae, ø as o", lambda r, c: plain_letters(r[0]),
-           [("Łódź", "Lodz"), ("Strauß", "Strauss"), ("Ærø", "AEro"), ("e\u0301", "e"), ("abc", "abc")]),
-    define("strip_invisible(text: string) -> string", "choosing", "Without zero-width characters, soft hyphens, marks of direction and control characters",
-           lambda r, c: replaced(r[0], f"[{INVISIBLE}{CONTROLS}]+"), [("a\u200bb\ufeff", "ab"), ("a\u00adb\x01", "ab"), ("a\tb", "a\tb")]),
-    define("fold(text: string) -> string", "choosing", "For comparing (version 1): no accents, composed, nothing invisible, single spaces, lower case",
-           lambda r, c: folded(r[0]), [("  MÜLLER  &\tCo\u200b ", "muller & co"), ("STRAẞE", "strasse"), ("straße", "strasse")]),
-    define("fingerprint(text: string) -> string", "choosing", "Its SHA-256, as 64 hexadecimal digits", "sha256({0})",
-           [("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")]),
-    define("to_text(value: scalar) -> string", "spelling", "The value as text: 12.50, true, 2026-01-31, 2026-01-31T12:00:00Z", _to_text,
-           [(12, "12"), (True, "true"), ("a", "a"), (None, None)], check=_refuse_bytes),
-)  # fmt: skip
+    define(
+        "replace(text: string, part: const string, by: string) -> string",
+        "choosing",
+        "Every occurrence of a part replaced",
+        "replace({0}, {1}, {2})",
+        [("1.234.5", ".", "", "12345"), ("a.b", "x", "y", "a.b"), ("aaa", "aa", "b", "ba")],
+        check=_need_separator,
+    ),
+    define(
+        "substring(text: string, start: integer, length: integer) -> string",
+        "choosing",
+        "Characters from a start, counted from 1; null for a start below 1 or a negative length",
+        _substring,
+        [("abcdef", 2, 3, "bcd"), ("abc", 9, 2, ""), ("abc", 2, 99, "bc"), ("abc", 0, 2, None), ("äöü", 2, 1, "ö")],
+    ),
+    define(
+        "left(text: string, length: const integer) -> string",
+        "choosing",
+        "The first characters",
+        "left({0}, {1})",
+        [("abcdef", 2, "ab"), ("a", 5, "a"), ("äö", 1, "ä")],
+        check=_need_size,
+    ),
+    define(
+        "right(text: string, length: const integer) -> string",
+        "choosing",
+        "The last characters",
+        "right({0}, {1})",
+        [("abcdef", 2, "ef"), ("a", 5, "a"), ("a", 0, "")],
+        check=_need_size,
+    ),
+    define(
+        "before(text: string, separator: const string) -> string",
+        "choosing",
+        "What stands before the first separator; null without one",
+        _between("before"),
+        [("a@b@c", "@", "a"), ("abc", "@", None), ("@b", "@", "")],
+        check=_need_separator,
+    ),
+    define(
+        "after(text: string, separator: const string) -> string",
+        "choosing",
+        "What stands after the first separator; null without one",
+        _between("after"),
+        [("a@b@c", "@", "b@c"), ("abc", "@", None), ("a@", "@", "")],
+        check=_need_separator,
+    ),
+    define(
+        "remove_prefix(text: string, prefix: const string) -> string",
+        "choosing",
+        "The text without this beginning, if it has it",
+        _without("start"),
+        [("mailto:a", "mailto:", "a"), ("a", "mailto:", "a")],
+    ),
+    define(
+        "remove_suffix(text: string, suffix: const string) -> string",
+        "choosing",
+        "The text without this end, if it has it",
+        _without("end"),
+        [("5 kg", " kg", "5"), ("5", " kg", "5")],
+    ),
+    define(
+        "starts_with(text: string, part: string) -> boolean",
+        "spelling",
+        "Whether the text begins so",
+        "starts_with({0}, {1})",
+        [("(12)", "(", True), ("12", "(", False), ("", "", True)],
+    ),
+    define(
+        "ends_with(text: string, part: string) -> boolean",
+        "spelling",
+        "Whether the text ends so",
+        "ends_with({0}, {1})",
+        [("12-", "-", True), ("12", "-", False)],
+    ),
+    define(
+        "contains(text: string, part: string) -> boolean",
+        "spelling",
+        "Whether the part is in the text",
+        "contains({0}, {1})",
+        [("abc", "b", True), ("abc", "B", False), ("abc", "", True)],
+    ),
+    define(
+        "position(text: string, part: string) -> integer",
+        "spelling",
+        "Where the part begins, from 1; 0 if it is not there",
+        "CAST(strpos({0}, {1}) AS BIGINT)",
+        [("abc", "c", 3), ("abc", "x", 0), ("äbc", "b", 2)],
+    ),
+    define(
+        "length(text: string) -> integer",
+        "spelling",
+        "How many characters (code points) it has",
+        "CAST(length({0}) AS BIGINT)",
+        [("abc", 3), ("äö", 2), ("", 0)],
+    ),
+    define(
+        "is_blank(text: string) -> boolean",
+        "spelling",
+        "Whether there is nothing but white space",
+        lambda r, c: f"regexp_full_match({r[0]}, {sql_text(f'[{WHITE}]*')})",
+        [("", True), (" \t", True), (ODD_SPACE, True), ("a", False)],
+    ),
+    define(
+        "blank_to_null(text: string) -> string",
+        "choosing",
+        "Null where there is nothing but white space, else the text",
+        lambda r, c: f"CASE WHEN NOT regexp_full_match({r[0]}, {sql_text(f'[{WHITE}]*')}) THEN {r[0]} END",
+        [(" ", None), (" a", " a")],
+    ),
+    define(
+        "split(text: string, separator: const string) -> list<string>",
+        "spelling",
+        "The parts between the separators",
+        "string_split({0}, {1})",
+        [("a,b,,c", ",", ["a", "b", "", "c"]), ("a", ",", ["a"]), ("", ",", [""])],
+        check=_need_separator,
+    ),
+    define(
+        "split_part(text: string, separator: const string, number: const integer) -> string",
+        "choosing",
+        "One of the parts between the separators, counted from 1; null where there are fewer",
+        lambda r, c: f"list_extract(string_split({r[0]}, {r[1]}), {r[2]})",
+        [("a-b-c", "-", 2, "b"), ("a-b", "-", 3, None), ("", "-", 1, "")],
+        check=_need_index,
+    ),
+    define(
+        "pad_left(text: string, length: const integer, character: const string) -> string",
+        "spelling",
+        "Filled up before it to a length; a longer text stays",
+        _padded("lpad"),
+        [("7", 3, "0", "007"), ("1234", 3, "0", "1234")],
+        check=_need_one_character,
+    ),
+    define(
+        "pad_right(text: string, length: const integer, character: const string) -> string",
+        "spelling",
+        "Filled up after it to a length; a longer text stays",
+        _padded("rpad"),
+        [("7", 3, " ", "7  "), ("1234", 3, " ", "1234")],
+        check=_need_one_character,
+    ),
+    define(
+        "concat(text: string, more: string…) -> string",
+        "spelling",
+        "The texts one after the other; null if one is null",
+        lambda r, c: "(" + " || ".join(r) + ")",
+        [("a", "b", "c", "abc"), ("a", None, None)],
+    ),
+    define(
+        "join_present(separator: const string, texts: string…) -> string",
+        "choosing",
+        "The texts that are there, with a separator between them; null if none is",
+        _join_present,
+        [(", ", "a", None, "b", "a, b"), (", ", None, None, None), (" ", "", "a", " a")],
+        strict=False,
+        check=_need_texts,
+    ),
+    define(
+        "keep_characters(text: string, characters: const string) -> string",
+        "choosing",
+        "Only these characters",
+        lambda r, c: replaced(r[0], f"[^{character_class(constant(c, 1))}]+"),
+        [("a-1b2", "12", "12"), ("]^-x", "^-]", "]^-")],
+        check=_need_characters,
+    ),
+    define(
+        "remove_characters(text: string, characters: const string) -> string",
+        "choosing",
+        "Without these characters",
+        lambda r, c: replaced(r[0], f"[{character_class(constant(c, 1))}]+"),
+        [("1 234.5", " .", "12345"), ("a", "b", "a")],
+        check=_need_characters,
+    ),
+    define(
+        "digits_only(text: string) -> string",
+        "choosing",
+        "Only the digits 0 to 9",
+        lambda r, c: replaced(r[0], "[^0-9]+"),
+        [("+49 (0)30-12", "4903012"), ("abc", ""), ("٣1", "1")],
+    ),
+    define(
+        "strip_accents(text: string) -> string",
+        "choosing",
+        "Letters without their accents, ß as ss, æ as ae, ø as o",
+        lambda r, c: plain_letters(r[0]),
+        [("Łódź", "Lodz"), ("Strauß", "Strauss"), ("Ærø", "AEro"), ("e\u0301", "e"), ("abc", "abc")],
+    ),
+    define(
+        "strip_invisible(text: string) -> string",
+        "choosing",
+        "Without zero-width characters, soft hyphens, marks of direction and control characters",
+        lambda r, c: replaced(r[0], f"[{INVISIBLE}{CONTROLS}]+"),
+        [("a\u200bb\ufeff", "ab"), ("a\u00adb\x01", "ab"), ("a\tb", "a\tb")],
+    ),
+    define(
+        "fold(text: string) -> string",
+        "choosing",
+        "For comparing (version 1): no accents, composed, nothing invisible, single spaces, lower case",
+        lambda r, c: folded(r[0]),
+        [("  MÜLLER  &\tCo\u200b ", "muller & co"), ("STRAẞE", "strasse"), ("straße", "strasse")],
+    ),
+    define(
+        "fingerprint(text: string) -> string",
+        "choosing",
+        "Its SHA-256, as 64 hexadecimal digits",
+        "sha256({0})",
+        [("", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")],
+    ),
+    define(
+        "to_text(value: scalar) -> string",
+        "spelling",
+        "The value as text: 12.50, true, 2026-01-31, 2026-01-31T12:00:00Z",
+        _to_text,
+        [(12, "12"), (True, "true"), ("a", "a"), (None, None)],
+        check=_refuse_bytes,
+    ),
+)

@@ -61,7 +61,9 @@ def digits_of(node: Node) -> DecimalType:
     if isinstance(node, Literal) and isinstance(node.value, int):
         return DecimalType(max(len(str(abs(node.value))), 1), 0)
     if isinstance(node, Case):
-        branches = [digits_of(each) for each in (*(then for _, then in node.whens), node.otherwise) if each.type != NULL and not _is_null(each)]
+        branches = [
+            digits_of(each) for each in (*(then for _, then in node.whens), node.otherwise) if each.type != NULL and not _is_null(each)
+        ]
         return DecimalType(max((each.precision for each in branches), default=1), 0)
     return DecimalType(INTEGER_DIGITS, 0)
 
@@ -221,7 +223,9 @@ def resolve_types(function: Function, args: Sequence[Node]) -> Call:
             kinds = ", ".join(dict.fromkeys(str(each.type) for each in nodes))
             raise CallError("type-error", f"{function.name}() compares {kinds}, which are not one type", _conversion_remedy(nodes))
         bound[variable] = kind
-    fitted = [_fit_argument(function, position, pattern, node, bound) for position, (pattern, node) in enumerate(zip(patterns, args, strict=True))]
+    fitted = [
+        _fit_argument(function, position, pattern, node, bound) for position, (pattern, node) in enumerate(zip(patterns, args, strict=True))
+    ]
     try:
         if function.check is not None:
             function.check(fitted)
@@ -235,7 +239,9 @@ def _patterns(function: Function, args: Sequence[Node]) -> list[str]:
     patterns = [each.pattern for each in function.parameters]
     if function.variadic:
         if len(args) < len(patterns) - 1:
-            raise CallError("wrong-arguments", f"{function.name}() takes at least {len(patterns) - 1} arguments, not {len(args)}", _usage(function))
+            raise CallError(
+                "wrong-arguments", f"{function.name}() takes at least {len(patterns) - 1} arguments, not {len(args)}", _usage(function)
+            )
         return (patterns[:-1] + [patterns[-1]] * len(args))[: len(args)]
     if len(args) != len(patterns):
         raise CallError("wrong-arguments", f"{function.name}() takes {len(patterns)} arguments, not {len(args)}", _usage(function))
@@ -307,9 +313,9 @@ def substitute(pattern: str, bound: dict[str, Type]) -> Type:
 
 def _fit_argument(function: Function, position: int, pattern: str, node: Node, bound: dict[str, Type]) -> Node:
     if pattern in ("any", "scalar", "number", "decimal"):
-        return node
+        return node if node.type != NULL or pattern in ("any", "scalar") else Literal(None, INTEGER)
     if pattern.startswith("list<") and _item(pattern) in ("any", "scalar", "number"):
-        return node
+        return node if node.type != NULL else Literal(None, ListType(INTEGER))
     wanted = substitute(pattern, bound)
     fitted = fit(node, wanted)
     if fitted is None:

@@ -98,7 +98,7 @@ def define_call(definition: Definition, rendered: list[str], node: Call) -> str:
     """Return SQL of a call by its definition for this engine."""
     if callable(definition):
         return definition(rendered, node)
-    for position, sql in enumerate(rendered):
+    for position in range(len(rendered)):
         definition = definition.replace(f"{{{position}}}", f"\0{position}\0")
     for position, sql in enumerate(rendered):
         definition = definition.replace(f"\0{position}\0", sql)
@@ -264,5 +264,3 @@ def _map_reason(node: ValueMap, columns: Columns, reasons: Columns) -> str | Non
         given = render_value(node.input, columns, reasons)
         parts.append(f"CASE WHEN {render_value(node, columns, reasons)} IS NULL AND {given} IS NOT NULL THEN 'unmapped-value' END")
     return _first(parts)
-
-
