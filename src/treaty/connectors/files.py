@@ -39,6 +39,10 @@ class FilesRead:
     header: bool = declared("CSV: whether the first line names the columns", default=True)
     columns: tuple[str, ...] = declared("CSV without header: the columns' names in their order", default=(), example=["INVNO", "POS", "NET"])
     skip_lines: int = declared("CSV: lines above the header that are left out", default=0)
+    others: tuple[str, ...] = declared(
+        "XML: root elements of documents in the same folder that are another stream's, `*` for any: for this one they are empty, not refused",
+        default=(), example=["cn:CreditNote"],
+    )  # fmt: skip
 
 
 class FilesSource:
@@ -138,7 +142,7 @@ def _parse(
     if stream.format == "xml":
         from treaty.connectors.xml_records import read_xml
 
-        return read_xml(copy, record=stream.record or "", namespaces=stream.namespaces, limits=limits, refusals=refusals)
+        return read_xml(copy, record=stream.record or "", namespaces=stream.namespaces, limits=limits, refusals=refusals, others=read.others)
     from treaty.connectors.json_records import read_json
 
     return read_json(

@@ -33,17 +33,18 @@ ENCODINGS = re.compile(rb"^(utf-?8|us-ascii|ascii|iso-8859-\d{1,2}|latin-?1|wind
 
 
 def read_xml(
-    copy: Copy, *, record: str, namespaces: Mapping[str, str], limits: Limits, refusals: list[Refusal]
+    copy: Copy, *, record: str, namespaces: Mapping[str, str], limits: Limits, refusals: list[Refusal], others: tuple[str, ...] = ()
 ) -> tuple[Rows, dict[str, str]]:
     """Return the records of an XML file and what was found out. Raises SetAsideError for the file as a whole.
 
     ``record`` is the name of the record element, ``prefix:name``, or a path that ends in it (``export/invoice``); ``|`` parts
-    alternatives. Refused records are appended to ``refusals`` while the records are consumed.
+    alternatives. A document without a record is refused, unless its root is among ``others`` (``*`` for any): then it is empty.
+    Refused records are appended to ``refusals`` while the records are consumed.
     """
     with copy.open() as file:
         encoding = check_prolog(file.read(PROLOG_BYTES))
     paths, names = _spelling(record, tuple(sorted(namespaces.items())))
-    reader = _XmlRecords(paths, names, limits, refusals)
+    reader = _XmlRecords(paths, names, limits, refusals, others)
     if isinstance(copy.content, bytes):
         return Rows(document_batches(reader.read_small(copy.content)), None), {"encoding": encoding}
     return Rows(document_batches(reader.read_large(copy)), None), {"encoding": encoding}
@@ -147,8 +148,9 @@ def _parser(kind: Any, **more: Any) -> Any:
 class _XmlRecords:
     """The records of one XML file."""
 
-    def __init__(self, paths: RecordPaths, names: Names, limits: Limits, refusals: list[Refusal]) -> None:
+    def __init__(self, paths: RecordPaths, names: Names, limits: Limits, refusals: list[Refusal], others: tuple[str, ...]) -> None:
         self._paths = paths
+        self._others = others
         self._names = names
         self._limits = limits
         self._refusals = refusals
@@ -174,7 +176,7 @@ class _XmlRecords:
             if payload is not None:
                 yield locator, payload
         if not locator:
-            self._refuse_missing(self._names[root.tag], data)
+            self._refuse_missing(root, data)
 
     def read_large(self, copy: Copy) -> Iterator[tuple[int, bytes]]:
         """Yield (ordinal from 1, payload), holding one record at a time."""
@@ -206,12 +208,12 @@ class _XmlRecords:
                     if fed > self._limits.record_bytes + piece_bytes:
                         self._refuse(locator + 1, self._too_large(), piece)
                         return
-            parser.close()
+            root = parser.close()
         except etree.XMLSyntaxError as error:
             self._refuse(locator + 1 if locator else 0, _as_refusal(error, self._limits), head)
             return
         if not locator:
-            self._refuse_missing("the document", head)
+            self._refuse_missing(root, head)
 
     def _payload(self, locator: int, element: Any) -> bytes | None:
         try:
@@ -263,9 +265,13 @@ class _XmlRecords:
     def _too_large(self) -> SetAsideError:
         return limit_exceeded(self._limits, "record_bytes", "the record is larger than")
 
-    def _refuse_missing(self, found: str, data: bytes) -> None:
+    def _refuse_missing(self, root: Any, data: bytes) -> None:
+        found = self._names[root.tag]
+        if found in self._others or "*" in self._others:
+            return
         message = f"{found} is not, and holds no, {self._paths.spelled!r}."
-        self._refuse(0, SetAsideError("no-records", message, remedy="Mend the stream's `record` or `namespaces`."), data)
+        remedy = "Mend the stream's `record` or `namespaces`; if it is another stream's document, name it in `read: others`."
+        self._refuse(0, SetAsideError("no-records", message, remedy=remedy), data)
 
     def _refuse(self, locator: int, error: SetAsideError, data: bytes) -> None:
         self._refusals.append(Refusal(locator, error.reason, str(error), data[:EXCERPT_BYTES].decode("utf-8", "replace")))
