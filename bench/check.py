@@ -60,7 +60,11 @@ def differences(path: Path, book: Book, most: int = 5) -> list[str]:
         if expected is None:
             found.append(f"{row['invoice_id']}: should not be there")
         else:
-            found += [f"{row['invoice_id']} {name}: {expected[name]!r} expected, {row[name]!r} found" for name in FIELDS if expected[name] != row[name]]
+            found += [
+                f"{row['invoice_id']} {name}: {expected[name]!r} expected, {row[name]!r} found"
+                for name in FIELDS
+                if expected[name] != row[name]
+            ]
         if len(found) >= most:
             return found[:most]
     if seen != len(book.invoices):

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import csv
+import itertools
 import json
 import random
 import shutil
@@ -28,15 +29,48 @@ COLUMNS = (
     "sales_rep", "payment_terms", "line_items", "notes", "updated_at",
 )  # fmt: skip
 
-FIRST_NAMES = ["Amélie", "Björn", "Chiara", "Dmitri", "Edith", "Fatima", "Gábor", "Heidi", "Ivo", "Jana", "Klaas", "Lucía", "Moritz", "Nadia", "Oskar", "Piotr", "Renata", "Stefan", "Ulla", "Yusuf"]
-LAST_NAMES = ["Andersson", "Becker", "Costa", "de Boer", "Esposito", "Fischer", "Görgülü", "Hughes", "Iwański", "Jansen", "Kaya", "Lefèvre", "O'Brien", "Ruiz"]
-COMPANIES = [f"{name} {form}" for name in ("Northwind", "Contoso", "Fabrikam", "Blue Yonder", "Tailspin") for form in ("GmbH", "Ltd.", "S.A.", "B.V.", "& Co. KG")]
+FIRST_NAMES = [
+    "Amélie", "Björn", "Chiara", "Dmitri", "Edith", "Fatima", "Gábor", "Heidi", "Ivo", "Jana",
+    "Klaas", "Lucía", "Moritz", "Nadia", "Oskar", "Piotr", "Renata", "Stefan", "Ulla", "Yusuf",
+]  # fmt: skip
+LAST_NAMES = [
+    "Andersson",
+    "Becker",
+    "Costa",
+    "de Boer",
+    "Esposito",
+    "Fischer",
+    "Görgülü",
+    "Hughes",
+    "Iwański",
+    "Jansen",
+    "Kaya",
+    "Lefèvre",
+    "O'Brien",
+    "Ruiz",
+]
+COMPANIES = [
+    f"{name} {form}"
+    for name in ("Northwind", "Contoso", "Fabrikam", "Blue Yonder", "Tailspin")
+    for form in ("GmbH", "Ltd.", "S.A.", "B.V.", "& Co. KG")
+]
 STREETS = ["Lindenstr.", "Station Road", "Rue des Lilas", "Calle Nueva", "Via Garibaldi", "Storgatan", "Kerkstraat"]
 CITIES = ["Hamburg", "Bristol", "Lille", "Sevilla", "Torino", "Uppsala", "Den Haag", "Gdańsk", "Basel", "Portland"]
 ARTICLES = ["Pump", "Hinge", "Licence", "Service hour", "Freight", "Control unit", "Hose", "Mounting kit", "Filter"]
 UNSTATED = ["", "", "N/A", "-", "null", "NULL", "none"]
 TERMS = ["Net 30", "net30", "30 days", "NET 14", "14 days", "Net 60", "2/10 net 30", "Due on receipt", "", ""]
-NOTES = ["", "", "", "", 'Leave at "Dock 4", ring twice', "Part two follows;\nplease wait", "  urgent ", "Nachlass gemäß Vertrag", "n/a", "see case #112, page 3"]
+NOTES = [
+    "",
+    "",
+    "",
+    "",
+    'Leave at "Dock 4", ring twice',
+    "Part two follows;\nplease wait",
+    "  urgent ",
+    "Nachlass gemäß Vertrag",
+    "n/a",
+    "see case #112, page 3",
+]
 STATUS_SPELLINGS = {
     "paid": ["PAID", "paid", "Paid ", "Pd", "settled"],
     "open": ["Open", "OPEN", "open ", "unpaid", "outstanding"],
@@ -158,7 +192,9 @@ def write_amounts(choose: random.Random, country: Country) -> dict[str, str]:
         quantity, cents = choose.randrange(1, 21), choose.randrange(100, 50_100)
         prefix = "sku" if choose.random() < 0.5 else "SKU"
         price = f"{cents / 100:.2f}"
-        lines.append({"sku": f"{prefix}-{choose.randrange(1000, 10_000)}", "desc": choose.choice(ARTICLES), "qty": quantity, "unit_price": price})
+        lines.append(
+            {"sku": f"{prefix}-{choose.randrange(1000, 10_000)}", "desc": choose.choice(ARTICLES), "qty": quantity, "unit_price": price}
+        )
         net += quantity * cents
     sign = -1 if choose.random() < 0.04 else 1
     tax = (net * country.tax_percent + 50) // 100 * sign
@@ -193,7 +229,9 @@ def write_invoice(number: int, day: int) -> tuple[dict[str, str], str]:
         **write_party(choose, country),
         "invoice_date": write_date(choose, issued),
         "due_date": write_date(choose, issued + 30) if choose.random() < 0.8 else choose.choice(UNSTATED),
-        "paid_date": write_date(choose, issued + choose.randrange(40)) if status == "paid" else choose.choice([*UNSTATED, "0000-00-00", "0000-00-00"]),
+        "paid_date": write_date(choose, issued + choose.randrange(40))
+        if status == "paid"
+        else choose.choice([*UNSTATED, "0000-00-00", "0000-00-00"]),
         **write_amounts(choose, country),
         "status": choose.choice(STATUS_SPELLINGS[status]),
         "po_number": f"po-{choose.randrange(10**6)}" if choose.random() < 0.6 else choose.choice(UNSTATED),
@@ -276,7 +314,7 @@ def generate(folder: Path, rows: int) -> None:
     cuts = sorted({0, rows // 2, rows, total})
     with Pool(2) as pool:
         for file in ("day1", "day2", "delta"):
-            jobs = [(folder, file, first, last, rows) for first, last in zip(cuts, cuts[1:], strict=False)]
+            jobs = [(folder, file, first, last, rows) for first, last in itertools.pairwise(cuts)]
             parts = pool.map(write_part, jobs, chunksize=1)
             join(folder / f"{file}.csv", parts)
             if file == "day1":

@@ -52,8 +52,20 @@ def table(result: dict[str, Any]) -> str:
             if each is None or first is None:
                 continue
             ratios = [f"{each[figure] / peer[figure]:.2f}" if peer else "" for figure in ("wall_seconds", "cpu_seconds")]
-            share = "" if step == "first load" else f"{each['wall_seconds'] / first['wall_seconds']:.1%}; {each['cpu_seconds'] / first['cpu_seconds']:.1%}"
-            cells = [name, f"{each['wall_seconds']:.2f}", f"{each['cpu_seconds']:.2f}", *ratios, share, f"{each['peak_megabytes']:.0f}", str(each["runs"])]
+            share = (
+                ""
+                if step == "first load"
+                else f"{each['wall_seconds'] / first['wall_seconds']:.1%}; {each['cpu_seconds'] / first['cpu_seconds']:.1%}"
+            )
+            cells = [
+                name,
+                f"{each['wall_seconds']:.2f}",
+                f"{each['cpu_seconds']:.2f}",
+                *ratios,
+                share,
+                f"{each['peak_megabytes']:.0f}",
+                str(each["runs"]),
+            ]
             lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -70,6 +82,10 @@ def write_report(result: dict[str, Any], *, keep: bool) -> str:
         for rows, each in sorted(known.items(), key=lambda item: int(item[0])):
             parts.append(f"## {int(rows):,} rows\n\n{each['machine']}; {each['rounds']} rounds.\n\n{table(each)}\n")
             if each["start_up_seconds"]:
-                parts.append("Start-up: " + ", ".join(f"`{command}` {seconds:.2f} s" for command, seconds in each["start_up_seconds"].items()) + ".\n")
+                parts.append(
+                    "Start-up: "
+                    + ", ".join(f"`{command}` {seconds:.2f} s" for command, seconds in each["start_up_seconds"].items())
+                    + ".\n"
+                )
         (DOCS / "benchmarks.md").write_text("\n".join(parts))
     return f"{made}\n{start_up}"

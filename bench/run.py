@@ -128,7 +128,9 @@ class Treaty(Tool):
         with target.open("wb") as stream:
             done = subprocess.run([TREATY, *arguments], cwd=self.folder, stdout=stream, stderr=subprocess.PIPE, check=False)
         if done.returncode != 0:
-            raise SystemExit(f"treaty {' '.join(arguments)}: exit status {done.returncode}\n{done.stderr.decode()[-2000:]}{target.read_bytes()[-2000:].decode()}")
+            raise SystemExit(
+                f"treaty {' '.join(arguments)}: exit status {done.returncode}\n{done.stderr.decode()[-2000:]}{target.read_bytes()[-2000:].decode()}"
+            )
 
     def command(self, file: str) -> list[str]:
         """Put the file where the last one was, and run."""
@@ -165,7 +167,9 @@ class Peer(Tool):
     def export(self) -> Path:
         """Write the store as Parquet."""
         target = self.folder / "export.parquet"
-        subprocess.run([PEER_PYTHON, "-m", f"peers.{self.module}", "export", self.store, target], cwd=BENCH, env=os.environ | self.env, check=True)
+        subprocess.run(
+            [PEER_PYTHON, "-m", f"peers.{self.module}", "export", self.store, target], cwd=BENCH, env=os.environ | self.env, check=True
+        )
         return target
 
 
@@ -195,7 +199,9 @@ class Pandas(Peer):
         self.env = {"BENCH_DATABASE": self._server("start")}
 
     def _server(self, verb: str) -> str:
-        done = subprocess.run([sys.executable, BENCH / "server.py", verb, self.folder / "server"], capture_output=True, text=True, check=True)
+        done = subprocess.run(
+            [sys.executable, BENCH / "server.py", verb, self.folder / "server"], capture_output=True, text=True, check=True
+        )
         return done.stdout.strip()
 
     def finish(self) -> None:
@@ -224,7 +230,11 @@ def check(tool: Tool, files: Path, steps: Sequence[str]) -> None:
 def run_round(number: int, tools: Sequence[Tool], rows: int, files: Path) -> list[Sample]:
     """Run every tool once; they take turns file by file, and the one that begins changes from round to round."""
     steps = {tool.name: list(STEPS)[:1] if tool.slow and rows > SLOW_ABOVE_ROWS else list(STEPS) for tool in tools}
-    turn = [tool for tool in [*tools[number % len(tools) :], *tools[: number % len(tools)]] if number == 0 or not (tool.slow and rows > SLOW_ABOVE_ROWS)]
+    turn = [
+        tool
+        for tool in [*tools[number % len(tools) :], *tools[: number % len(tools)]]
+        if number == 0 or not (tool.slow and rows > SLOW_ABOVE_ROWS)
+    ]
     for tool in turn:
         tool.prepare()
     samples = []
@@ -234,9 +244,14 @@ def run_round(number: int, tools: Sequence[Tool], rows: int, files: Path) -> lis
                 if step not in steps[tool.name]:
                     continue
                 command = tool.command(file)
-                samples.append(measure(tool.name, step, command, server=tool.server, env=tool.env, cwd=tool.folder if tool.name == "treaty" else BENCH))
+                samples.append(
+                    measure(tool.name, step, command, server=tool.server, env=tool.env, cwd=tool.folder if tool.name == "treaty" else BENCH)
+                )
                 last = samples[-1]
-                print(f"  {last.tool:<8} {step:<16} {last.wall_seconds:8.2f} s {last.cpu_seconds:8.2f} CPU s {last.peak_megabytes:7.0f} MB", flush=True)
+                print(
+                    f"  {last.tool:<8} {step:<16} {last.wall_seconds:8.2f} s {last.cpu_seconds:8.2f} CPU s {last.peak_megabytes:7.0f} MB",
+                    flush=True,
+                )
         for tool in turn:
             check(tool, files, steps[tool.name])
     finally:
@@ -252,7 +267,8 @@ def medians(samples: Sequence[Sample]) -> list[dict[str, object]]:
         found.setdefault((sample.tool, sample.step), []).append(sample)
     figures = ("wall_seconds", "cpu_seconds", "peak_megabytes")
     return [
-        {"tool": tool, "step": step, "runs": len(each)} | {figure: round(statistics.median(getattr(one, figure) for one in each), 3) for figure in figures}
+        {"tool": tool, "step": step, "runs": len(each)}
+        | {figure: round(statistics.median(getattr(one, figure) for one in each), 3) for figure in figures}
         for (tool, step), each in found.items()
     ]
 
@@ -284,7 +300,9 @@ def main() -> None:
     for number in range(arguments.rounds):
         print(f"round {number + 1} of {arguments.rounds}", flush=True)
         samples += run_round(number, tools, arguments.rows, files)
-    start_up = {"treaty --help": start_up_seconds(["--help"]), "treaty check": start_up_seconds(["check"])} if "treaty" in arguments.tools else {}
+    start_up = (
+        {"treaty --help": start_up_seconds(["--help"]), "treaty check": start_up_seconds(["check"])} if "treaty" in arguments.tools else {}
+    )
     result = {"rows": arguments.rows, "rounds": arguments.rounds, "start_up_seconds": start_up, "medians": medians(samples)}
     (WORK / f"samples-{arguments.rows}.json").write_text(json.dumps([asdict(each) for each in samples], indent=1))
     print(write_report(result, keep=not arguments.no_report))

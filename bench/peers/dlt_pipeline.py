@@ -41,13 +41,24 @@ def load(file: Path, store: Path) -> dict[str, int]:
         except reference.Rejected as reason:
             rejected.append({"reason": str(reason), "invoice_id": row["invoice_id"]})
             return None
-        invoice["line_items"] = [line | {"unit_price": str(line["unit_price"]), "amount": str(line["amount"])} for line in invoice["line_items"]]
+        invoice["line_items"] = [
+            line | {"unit_price": str(line["unit_price"]), "amount": str(line["amount"])} for line in invoice["line_items"]
+        ]
         return invoice
 
-    rows = filesystem(bucket_url=file.parent.absolute().as_uri(), file_glob=file.name) | read_csv(chunksize=10_000, dtype=str, keep_default_na=False)
+    rows = filesystem(bucket_url=file.parent.absolute().as_uri(), file_glob=file.name) | read_csv(
+        chunksize=10_000, dtype=str, keep_default_na=False
+    )
     invoices = rows.add_map(convert).add_filter(lambda row: row is not None).with_name("invoice")
-    invoices.apply_hints(table_name="invoice", primary_key="invoice_id", write_disposition={"disposition": "merge", "strategy": "delete-insert"}, columns=COLUMNS)
-    pipeline = dlt.pipeline(store.stem, destination=dlt.destinations.duckdb(str(store)), dataset_name="bench", pipelines_dir=str(store.parent / "dlt"))
+    invoices.apply_hints(
+        table_name="invoice",
+        primary_key="invoice_id",
+        write_disposition={"disposition": "merge", "strategy": "delete-insert"},
+        columns=COLUMNS,
+    )
+    pipeline = dlt.pipeline(
+        store.stem, destination=dlt.destinations.duckdb(str(store)), dataset_name="bench", pipelines_dir=str(store.parent / "dlt")
+    )
     pipeline.run(invoices)
     written = pipeline.last_trace.last_normalize_info.row_counts.get("invoice", 0)
     if rejected:

@@ -112,7 +112,9 @@ def convert_dates(rows: pd.DataFrame, made: pd.DataFrame) -> None:
     made["terms_days"] = rows.payment_terms.map(reference.terms)
     made["invoice_date"] = objects(map(day, rows.invoice_date.str.strip()), rows.index)
     due = zip(stated(rows.due_date), made.invoice_date, made.terms_days, strict=True)
-    made["due_date"] = objects((day(text) if given(text) else issued and issued + timedelta(days=days) for text, issued, days in due), rows.index)
+    made["due_date"] = objects(
+        (day(text) if given(text) else issued and issued + timedelta(days=days) for text, issued, days in due), rows.index
+    )
     made["paid_date"] = objects((day(text) if given(text) else None for text in stated(rows.paid_date)), rows.index)
 
 
@@ -125,9 +127,13 @@ def convert_amounts(rows: pd.DataFrame, made: pd.DataFrame) -> None:
     sums = [None if base is None or extra is None else base + extra for base, extra in zip(net, tax, strict=True)]
     fixed = [total is None or found is None or abs(total - found) > reference.TOLERANCE for total, found in zip(sums, gross, strict=True)]
     made["net_amount"], made["tax_rate"], made["tax_amount"] = (objects(each, rows.index) for each in (net, rates, tax))
-    made["gross_amount"] = objects((total if repair else found for total, found, repair in zip(sums, gross, fixed, strict=True)), rows.index)
+    made["gross_amount"] = objects(
+        (total if repair else found for total, found, repair in zip(sums, gross, fixed, strict=True)), rows.index
+    )
     made["gross_fixed"] = fixed
-    made["discount_pct"] = objects((Decimal(text.removesuffix("%")) if given(text) else Decimal(0) for text in stated(rows.discount)), rows.index)
+    made["discount_pct"] = objects(
+        (Decimal(text.removesuffix("%")) if given(text) else Decimal(0) for text in stated(rows.discount)), rows.index
+    )
 
 
 def connect(schema: str) -> tuple[sa.Engine, sa.Table, sa.Table]:
@@ -154,7 +160,9 @@ def load(file: Path, store: Path) -> dict[str, int]:
         statement = insert(table)
         fresh = statement.excluded
         changed = (table.c.row_hash != fresh.row_hash) & (fresh.updated_at >= table.c.updated_at)
-        statement = statement.on_conflict_do_update(index_elements=["invoice_id"], set_={key: fresh[key] for key in keys if key != "invoice_id"}, where=changed)
+        statement = statement.on_conflict_do_update(
+            index_elements=["invoice_id"], set_={key: fresh[key] for key in keys if key != "invoice_id"}, where=changed
+        )
         return connection.execute(statement, data).rowcount
 
     segments = pd.read_csv(file.parent / "customers.csv", dtype=str).set_index("customer_id").segment

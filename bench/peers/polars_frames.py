@@ -77,7 +77,11 @@ def parse(source: pl.LazyFrame) -> pl.LazyFrame:
         written_tax=stated(col("tax_amount")),
         written_gross=stated(col("gross_amount")),
         discount=stated(col("discount")).str.strip_chars("%"),
-        status=col("status").str.strip_chars().str.to_lowercase().str.replace_all("-", " ", literal=True).replace_strict(reference.STATUSES, default="unknown"),
+        status=col("status")
+        .str.strip_chars()
+        .str.to_lowercase()
+        .str.replace_all("-", " ", literal=True)
+        .replace_strict(reference.STATUSES, default="unknown"),
         items=items.str.json_decode(LINES),
         updated_at=when(updated.str.contains(r"^\d+$"))
         .then(pl.from_epoch(updated.cast(pl.Int64, strict=False), "s").dt.replace_time_zone("UTC"))
@@ -168,13 +172,22 @@ def load(file: Path, store: Path) -> dict[str, int]:
     """Convert the file; rewrite the store where something is new or changed."""
     derived = derive(parse(pl.scan_csv(file, infer_schema=False, empty_string_is_null=False)))
     customers = pl.scan_csv(file.parent / "customers.csv", infer_schema=False).select("customer_id", "segment")
-    fresh, bad = pl.collect_all([select(derived.filter(col("reason").is_null()), customers), derived.filter(col("reason").is_not_null()).select("reason", "invoice_id")])
+    fresh, bad = pl.collect_all(
+        [
+            select(derived.filter(col("reason").is_null()), customers),
+            derived.filter(col("reason").is_not_null()).select("reason", "invoice_id"),
+        ]
+    )
     if store.exists():
         known = pl.scan_parquet(store)
         marks = known.select("invoice_id", known_hash="row_hash", known_at="updated_at")
         changed = col("known_hash").is_null() | ((col("known_hash") != col("row_hash")) & (col("updated_at") >= col("known_at")))
         fresh = fresh.lazy().join(marks, on="invoice_id", how="left").filter(changed).drop("known_hash", "known_at").collect()
-        whole = pl.concat([known.join(fresh.lazy().select("invoice_id"), on="invoice_id", how="anti"), fresh.lazy()]).collect() if fresh.height else None
+        whole = (
+            pl.concat([known.join(fresh.lazy().select("invoice_id"), on="invoice_id", how="anti"), fresh.lazy()]).collect()
+            if fresh.height
+            else None
+        )
     else:
         whole = fresh
     if whole is not None:

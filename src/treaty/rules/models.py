@@ -12,7 +12,7 @@ from treaty.rules.interface import CheckedProject, Rule, properties_of
 
 GROUPS = ("list<struct>", "struct")
 AMOUNT_WORDS = frozenset({"amount", "total", "price", "cost", "fee", "balance", "charge", "allowance", "discount", "sum"})
-NUMBER_WORDS = frozenset({"rate", "percent", "percentage", "quantity", "count", "factor", "share", "weight", "score", "ratio"})
+NUMBER_WORDS = frozenset({"rate", "percent", "percentage", "pct", "quantity", "count", "factor", "share", "weight", "score", "ratio"})
 
 
 class UnknownType(Rule):
