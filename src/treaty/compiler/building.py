@@ -93,7 +93,11 @@ class Builder:
             if problem:
                 self.find("type-error", problem, place, "Give the arguments of the decision's signature.", at=at)
                 return None
-            return self.library.call(cell.name, given, self.by_field)
+            try:
+                return self.library.call(cell.name, given, self.by_field)
+            except CallError as error:
+                self.find(error.code, error.message, place, error.remedy, at=at)
+                return None
         try:
             return resolve_call(cell.name, [arg for _, arg in given])
         except CallError as error:

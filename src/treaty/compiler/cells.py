@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 from datetime import date
@@ -210,6 +211,7 @@ def _number(text: str) -> Literal:
     return Literal(int(text), INTEGER)
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_cell(text: str) -> Cell:
     """Read a cell; raise :class:`CellError` naming the character at which it stops being one."""
     if len(text) > MAX_CELL_CHARACTERS:

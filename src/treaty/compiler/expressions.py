@@ -6,6 +6,7 @@ path or I/O. All problems of an expression are collected, each at its character.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -191,6 +192,7 @@ def _dialect() -> Any:
 _DIALECT: Any = None
 
 
+@functools.lru_cache(maxsize=4096)  # trees are read, never changed
 def _parse(text: str) -> exp.Expr:
     import sqlglot
     from sqlglot.errors import ParseError, TokenError
