@@ -178,6 +178,8 @@ class UnusedDecision(Rule):
 
     def check(self, checked: CheckedProject) -> Iterator[Finding]:
         mappings = [mapping for _, mapping in checked.mappings()]
+        if not mappings:
+            return  # a pack of models and decisions: the projects that build on it call them
         called = called_functions(checked.standard, mappings)
         for client in checked.project.overlays:
             called |= called_functions(checked.client_views[client], [])
