@@ -35,7 +35,7 @@ FAULT_POINTS: dict[str, str] = {
 _hits: dict[str, int] = {}
 
 
-class InjectedFault(Exception):  # noqa: N818 - not an error of Treaty's: nothing may catch it by its own tree
+class InjectedFault(Exception):
     """What the action ``raise`` raises; deliberately outside the tree of Treaty's errors."""
 
 

@@ -8,30 +8,45 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from treaty.errors import DefectError
+from treaty.errors import DefectError, RetryError
 from treaty.faults import faultpoint
 from treaty.lake.batches import Batch, batch_committed, batch_row, close_batch
 from treaty.lake.cursors import Fence, check_fence
 from treaty.lake.names import lake_table, quote_name, quote_text
-from treaty.lake.schema import is_flat, table_columns
+from treaty.lake.schema import forget_tables, is_flat, table_columns
 from treaty.lake.scope import ClientScope, client_of
 from treaty.lake.transaction import run_transaction
 from treaty.sessions import Session
 
+_WIDENINGS = 8
+
+
+class WidenedError(Exception):
+    """A table has got a column since files for it were prepared."""
+
+    def __init__(self, table: str) -> None:
+        super().__init__(table)
+        self.table = table
+
 
 @dataclass(frozen=True, slots=True)
 class TableWrite:
-    """Prepared rows of one table: Parquet files, or values by column."""
+    """Prepared rows of one table: Parquet files, or values by column.
+
+    ``without`` names a temporary table of ``_landed_id``: rows of the files that are not to be (cheaper than writing wide files again
+    where a few rows of many are wrong; they are gone before anybody can see them).
+    """
 
     table: str
     rows: int
     files: tuple[Path, ...] = ()
     columns: tuple[str, ...] = ()
     values: tuple[tuple[Any, ...], ...] = ()
+    without: str = ""
 
 
 def prepare_select(session: Session, batch: Batch, table: str, select: str, *, ordered: bool = False) -> TableWrite | None:
@@ -40,15 +55,31 @@ def prepare_select(session: Session, batch: Batch, table: str, select: str, *, o
     The query is run now, outside the lock. Columns it does not give are null. ``ordered`` keeps its order, at the cost of one core.
     """
     path = prepared_path(session, batch, table)
-    written = session.duck.execute(
-        f"copy ({select}) to {quote_text(str(path))} (format parquet, compression zstd, row_group_size {session.settings.row_group_rows}, "
-        f"preserve_order {str(ordered).lower()})"
-    ).fetchone()
-    rows = int(written[0]) if written else 0
+    rows = write_parquet(session, path, full_select(session, table, select), ordered=ordered)
     if rows == 0:
         path.unlink(missing_ok=True)
         return None
     return keep_file(session, table, path, rows)
+
+
+def full_select(session: Session, table: str, select: str) -> str:
+    """Return a query for exactly the table's columns. A file must hold all of them: DuckLake takes what a file lacks for not null."""
+    known = _known_columns(session, table)
+    given = {row[0] for row in session.duck.execute(f"describe {select}").fetchall()}
+    unknown = given - known.keys()
+    if unknown:
+        raise DefectError(f"the lake's table {table} has no column {sorted(unknown)[0]}")
+    parts = (f"{quote_name(name) if name in given else 'null'}::{kind} as {quote_name(name)}" for name, kind in known.items())
+    return f"select {', '.join(parts)} from ({select})"
+
+
+def write_parquet(session: Session, path: Path, select: str, *, ordered: bool = False) -> int:
+    """Write a query's rows to a Parquet file laid out as the lake's are; return how many there are."""
+    written = session.duck.execute(
+        f"copy ({select}) to {quote_text(str(path))} (format parquet, compression zstd, row_group_size {session.settings.row_group_rows}, "
+        f"preserve_order {str(ordered).lower()})"
+    ).fetchone()
+    return int(written[0]) if written else 0
 
 
 def prepare_rows(session: Session, batch: Batch, table: str, rows: Sequence[Mapping[str, Any]]) -> TableWrite | None:
@@ -81,16 +112,22 @@ def prepared_path(session: Session, batch: Batch, table: str) -> Path:
 
 
 def keep_file(session: Session, table: str, path: Path, rows: int) -> TableWrite:
-    """Take a written Parquet file as rows of a table, on disk for good; a few flat rows become catalog rows instead."""
+    """Take a written Parquet file as rows of a table, on disk for good; a few flat rows become catalog rows instead.
+
+    The file may hold more columns than the table. One that holds fewer is written again with the missing ones as nulls.
+    """
     known = _known_columns(session, table)
+    file = f"read_parquet({quote_text(str(path))})"
+    given = {row[0] for row in session.duck.execute(f"describe select * from {file}").fetchall()}
+    kept = [name for name in known if name in given]
     if is_flat(known) and rows * len(known) <= session.settings.inline_cells:
-        cursor = session.duck.execute(f"select * from read_parquet({quote_text(str(path))})")
-        columns = tuple(each[0] for each in cursor.description or ())
-        values = tuple(cursor.fetchall())
+        values = tuple(session.duck.execute(f"select {', '.join(quote_name(name) for name in kept)} from {file}").fetchall())
         path.unlink()
-        return TableWrite(table, rows, columns=columns, values=values)
+        return TableWrite(table, rows, columns=tuple(kept), values=values)
+    if len(kept) < len(known):
+        path = _complete(session, table, path, kept)
     sync_file(path)
-    return TableWrite(table, rows, files=(path,))
+    return TableWrite(table, rows, files=(path,), columns=tuple(known))
 
 
 def commit(
@@ -124,11 +161,19 @@ def commit(
             return
         for fence in fences:
             check_fence(session, fence)
+        ensure_complete(session, present)
         faultpoint("commit.pre_write")
         _write(session, present, fences, batch, message, counts or {})
 
     try:
-        run_transaction(session, body)
+        for _ in range(_WIDENINGS):
+            try:
+                run_transaction(session, body)
+                break
+            except WidenedError as widened:  # another process has added a column: the files get it too, and nothing else is done again
+                present = [_widen(session, write) if write.table == widened.table else write for write in present]
+        else:
+            raise RetryError("Other processes go on adding columns to the lake's tables.", remedy="Run again.")
     except BaseException:
         _discard(session, batch, present)
         raise
@@ -162,13 +207,48 @@ def _write(session: Session, writes: Sequence[TableWrite], fences: Sequence[Fenc
     duck = session.duck
     for write in writes:
         for path in write.files:
-            duck.execute(f"call ducklake_add_data_files({quote_text(session.lake_name)}, {quote_text(write.table)}, {quote_text(str(path))}, allow_missing => true)")
+            name, file = quote_text(write.table), quote_text(str(path))
+            duck.execute(f"call ducklake_add_data_files({quote_text(session.lake_name)}, {name}, {file}, ignore_extra_columns => true)")
+        if write.without:
+            _remove(session, write, batch)
         _insert(session, write.table, write.columns, write.values)
     for row in (fence.row(batch.number) for fence in fences):
         _insert(session, "cursor", tuple(row), (tuple(row.values()),))
     row = batch_row(batch, session.clock(), counts)
     _insert(session, "batch", tuple(row), (tuple(row.values()),))
     duck.execute(f"call {session.lake_name}.set_commit_message({quote_text(batch.client)}, {quote_text(message or batch.kind)})")
+
+
+def ensure_complete(session: Session, writes: Sequence[TableWrite]) -> None:
+    """Raise ``WidenedError`` if a table has, in the open transaction, a column that files prepared for it lack."""
+    tables = {write.table: write.columns for write in writes if write.files}
+    if not tables:
+        return
+    names = ", ".join(quote_text(name) for name in tables)
+    rows = session.duck.execute(
+        f"select table_name, count(*) from duckdb_columns() where database_name = {quote_text(session.lake_name)} and table_name in ({names}) group by all"
+    ).fetchall()
+    for table, count in rows:
+        if count != len(tables[table]):
+            raise WidenedError(table)
+
+
+def _widen(session: Session, write: TableWrite) -> TableWrite:
+    forget_tables(session)
+    files = tuple(_complete(session, write.table, path, write.columns) for path in write.files)
+    for path in files:
+        sync_file(path)
+    return replace(write, files=files, columns=tuple(_known_columns(session, write.table)))
+
+
+def _complete(session: Session, table: str, path: Path, columns: Sequence[str]) -> Path:
+    """Write a file again with every column of its table; return the new path."""
+    session.files_made += 1
+    fresh = path.with_name(f"{path.stem}-{session.files_made}.parquet")
+    select = f"select {', '.join(quote_name(name) for name in columns)} from read_parquet({quote_text(str(path))})"
+    write_parquet(session, fresh, full_select(session, table, select), ordered=True)
+    path.unlink()
+    return fresh
 
 
 def _insert(session: Session, table: str, columns: tuple[str, ...], values: tuple[tuple[Any, ...], ...]) -> None:
@@ -179,12 +259,24 @@ def _insert(session: Session, table: str, columns: tuple[str, ...], values: tupl
     session.duck.execute(f"insert into {lake_table(table)} ({names}) values {marks}", [value for row in values for value in row])
 
 
+def _remove(session: Session, write: TableWrite, batch: Batch) -> None:
+    """Take rows out of files that were added a moment ago, in the same transaction."""
+    folder = session.data_path / "main" / write.table
+    before = {path.name for path in folder.iterdir()}
+    session.duck.execute(
+        f"delete from {lake_table(write.table)} where _batch = {batch.number} and _landed_id in (select _landed_id from {write.without})"
+    )
+    for path in folder.iterdir():
+        if path.name not in before:
+            sync_file(path)
+
+
 def _discard(session: Session, batch: Batch, writes: Sequence[TableWrite]) -> None:
     """Remove the files of a commit that failed, if it is certain that it failed."""
     try:
         if batch_committed(session, batch.number):
             return
-    except Exception:  # noqa: BLE001 - the database is away: the outcome is unknown, a later sweep removes what is not referred to
+    except Exception:
         return
     for write in writes:
         for path in write.files:

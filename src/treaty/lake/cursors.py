@@ -16,6 +16,10 @@ from treaty.lake.scope import OneClient
 from treaty.sessions import Session
 
 
+class FenceError(RetryError):
+    """Another process has moved the cursor since the work began; nothing was written."""
+
+
 @dataclass(frozen=True, slots=True)
 class CursorPosition:
     """Where a cursor is: ``seq`` 0 if it never moved."""
@@ -53,11 +57,11 @@ def read_cursor(session: Session, scope: OneClient, system: str, stream: str) ->
 
 
 def check_fence(session: Session, fence: Fence) -> None:
-    """Raise ``RetryError`` unless the cursor is where the fence expects it; called under the lake's lock, in the transaction."""
+    """Raise ``FenceError`` unless the cursor is where the fence expects it; called under the lake's lock, in the transaction."""
     row = session.duck.execute(f"select max(seq) from {lake_table('cursor')} where {_of(fence.client, fence.system, fence.stream)}").fetchone()
     found = int(row[0]) if row and row[0] is not None else 0
     if found != fence.expected:
-        raise RetryError(
+        raise FenceError(
             f"Another process has moved the cursor of {fence.system}/{fence.stream} for {fence.client} from {fence.expected} to {found}.",
             remedy="Nothing was written; run again to go on from there.",
         )

@@ -64,7 +64,7 @@ _LANDED = _columns(
 )
 _CONTRIBUTION = _columns(
     "_landed_id UUID; _client VARCHAR; _mapping VARCHAR; _generation INTEGER; _system VARCHAR; _stream VARCHAR; _source_key VARCHAR; "
-    "_source_version BIGINT; _received_at TIMESTAMPTZ; _member_id UUID; _keys VARCHAR[]; _fired BIGINT[]; _findings VARCHAR[]; "
+    "_source_version BIGINT; _received_at TIMESTAMPTZ; _op VARCHAR; _member_id UUID; _keys VARCHAR[]; _fired BIGINT[]; _findings VARCHAR[]; "
     "_notes STRUCT(field VARCHAR, rule VARCHAR, value VARCHAR)[]; _batch BIGINT"
 )
 _GOLDEN = _columns(
@@ -108,7 +108,7 @@ def prepare_lake(session: Session) -> None:
     if not missing:
         return
     faultpoint("schema.pre_create")
-    run_transaction(session, lambda: [_create(session, name, columns) for name, columns in FIXED_TABLES.items()])
+    run_transaction(session, lambda: _create_fixed(session))
     faultpoint("schema.post_create")
     run_transaction(session, lambda: _inline_flat_tables(session))
     _refresh(session)
@@ -117,7 +117,7 @@ def prepare_lake(session: Session) -> None:
 def ensure_landed(session: Session, system: str, stream: str, columns: Mapping[str, str] | None) -> str:
     """Make or widen the table of a stream's landed rows; ``columns`` are the physical ones, None for documents. Return its name."""
     table = landed_table(system, stream)
-    own = {"payload": "VARCHAR"} if columns is None else {name: "VARCHAR" for name in columns}
+    own = {"payload": "VARCHAR"} if columns is None else dict.fromkeys(columns, "VARCHAR")
     ensure_table(session, table, {**_LANDED, **own})
     return table
 
@@ -146,6 +146,11 @@ def table_columns(session: Session, table: str) -> Columns | None:
     return _known(session).get(table)
 
 
+def forget_tables(session: Session) -> None:
+    """Read the lake's tables again when they are next asked for."""
+    session.tables = {}
+
+
 def _lacks(session: Session, table: str, columns: Columns) -> bool:
     known = _known(session).get(table)
     return known is None or not known.keys() >= columns.keys()
@@ -171,6 +176,11 @@ def _read_tables(session: Session) -> dict[str, dict[str, str]]:
     for table, column, kind in rows:
         tables.setdefault(table, {})[column] = kind
     return tables
+
+
+def _create_fixed(session: Session) -> None:
+    for name, columns in FIXED_TABLES.items():
+        _create(session, name, columns)
 
 
 def _create(session: Session, table: str, columns: Columns) -> None:

@@ -31,7 +31,7 @@ def run_transaction(session: Session, body: Callable[[], T]) -> T:
     problem = ""
     for attempt in range(session.settings.commit_tries):
         if attempt:
-            time.sleep(_FIRST_WAIT_SECONDS * 2 ** min(attempt, 6) * random.uniform(0.5, 1.0))  # noqa: S311 - not for secrets
+            time.sleep(_FIRST_WAIT_SECONDS * 2 ** min(attempt, 6) * random.uniform(0.5, 1.0))
         try:
             with lake_lock(session):
                 faultpoint("commit.locked")

@@ -63,6 +63,11 @@ def is_transient(error: Exception) -> bool:
     return isinstance(error, duckdb.Error) and any(sign in str(error).lower() for sign in _LOST)
 
 
+def is_unreadable_csv(error: Exception) -> bool:
+    """Tell whether the engine refused a CSV file that it was told is regular."""
+    return isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException) and "csv" in str(error).lower()
+
+
 def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
     """End the open transaction; after a failed COMMIT there is none any more."""
     with suppress(duckdb.Error):

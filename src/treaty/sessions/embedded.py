@@ -72,15 +72,18 @@ def find_embedded(state: Path) -> str | None:
         return None
 
 
-def stop_embedded(state: Path) -> bool:
-    """Stop the embedded server of a state folder; return whether there was one to stop."""
+def stop_embedded(state: Path, *, at_once: bool = False) -> bool:
+    """Stop the embedded server of a state folder; return whether there was one to stop.
+
+    ``at_once`` is a stop without a checkpoint: nothing is lost, the next start recovers.
+    """
     data = _data_folder(state)
     if not (data / "postmaster.pid").exists():
         return False
     with _start_lock(state):
         if _live_postmaster(data) is None:
             return False
-        _run(data, "pg_ctl", "-D", str(data), "-w", "-m", "fast", "stop")
+        _run(data, "pg_ctl", "-D", str(data), "-w", "-m", "immediate" if at_once else "fast", "stop")
         return True
 
 
@@ -199,7 +202,7 @@ def _run(data: Path, program: str, *arguments: str) -> None:
         _let_through(_programs())
     environment = {key: value for key, value in os.environ.items() if not key.startswith("PG")}
     with tempfile.TemporaryFile() as output:
-        done = subprocess.run(  # noqa: S603 - our own program, no shell
+        done = subprocess.run(
             [str(_programs() / program), *arguments],
             stdin=subprocess.DEVNULL,
             stdout=output,
@@ -234,7 +237,7 @@ def _give_to_server_user(folder: Path) -> None:
             entry = pwd.getpwnam(_SERVER_USER)
             break
         except KeyError:
-            subprocess.run(["useradd", "--system", "--no-create-home", _SERVER_USER], capture_output=True, check=False)  # noqa: S603, S607
+            subprocess.run(["useradd", "--system", "--no-create-home", _SERVER_USER], capture_output=True, check=False)
             time.sleep(0.1)  # another process may be making it
     else:
         entry = pwd.getpwnam("nobody")

@@ -113,6 +113,12 @@ class Session:
 
         return is_transient(error)
 
+    def is_unreadable_csv(self, error: Exception) -> bool:
+        """Tell whether the engine refused a CSV file that it was told is regular."""
+        from treaty.sessions.duckdb import is_unreadable_csv
+
+        return is_unreadable_csv(error)
+
     def roll_back(self) -> None:
         """End the engine's open transaction, if there still is one."""
         from treaty.sessions.duckdb import roll_back

@@ -1,0 +1,556 @@
+"""Landing: what a source said becomes rows of the lake, with its bytes, its receipt and the cursor, in one commit.
+
+A record that says what the newest of its key says is skipped; an arrival whose bytes are the last of its origin is not even opened.
+Small arrivals are landed many to a commit, a large one streams through the engine by itself.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from treaty.connectors.interface import Arrival, CsvScan, Cursor, Refusal, Rows
+from treaty.errors import RetryError
+from treaty.faults import faultpoint
+from treaty.lake.arrivals import LastArrival, Receipt, last_arrivals, new_receipt, receipt_rows
+from treaty.lake.batches import Batch, open_batch
+from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepared_path, write_parquet
+from treaty.lake.cursors import Fence, FenceError, read_cursor
+from treaty.lake.names import column_name, lake_table, landed_id, quote_text
+from treaty.lake.objects import ObjectWriter, stored_hashes
+from treaty.lake.schema import ensure_landed, table_columns
+from treaty.lake.scope import OneClient
+from treaty.lake.staging import (
+    RecordIdentity,
+    Staging,
+    corrected_query,
+    csv_rows,
+    identified,
+    mark_wrong,
+    newest_query,
+    order_repeats,
+    staged_query,
+    vanished_query,
+)
+from treaty.sessions import Session
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Read: TypeAlias = Callable[[Cursor, Mapping[str, LastArrival]], Iterator[Arrival]]
+_FEW_WRONG = 4  # up to one staged row in so many is taken out of the file; of more, the file is written again
+_REFUSED_FROM = 1 << 41  # locators of refusals of which several have the same one
+_TRIES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class ReadingMapping:
+    """A mapping that reads the stream: refused records are quarantined under it."""
+
+    mapping: str
+    generation: int
+    model: str
+
+
+@dataclass(frozen=True, slots=True)
+class LandingRequest:
+    """Which stream, and what its declaration says about its records."""
+
+    system: str
+    stream: str
+    identify: Callable[[tuple[str, ...] | None], RecordIdentity]  # from the source columns of an arrival, None for documents
+    snapshot_deletes: bool = False
+    guard_percent: int = 20
+    accept_deletes: bool = False  # apply a snapshot's deletes though they exceed the guard
+    mappings: tuple[ReadingMapping, ...] = ()
+
+
+@dataclass(slots=True)
+class LandingResult:
+    """What landing one stream came to, in records unless it says otherwise."""
+
+    landed: int = 0  # rows written: upserts, deletes and refusals
+    deleted: int = 0  # of these, deletes
+    refused: int = 0  # of these, refusals
+    unchanged: int = 0  # records that said nothing new
+    arrivals: int = 0  # arrivals landed
+    skipped_arrivals: int = 0  # arrivals whose bytes had been the last of their origin
+    held_deletes: int = 0  # deletes of a snapshot beyond its guard: not applied, an issue is open
+    batches: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Group:
+    """Arrivals that are landed in one commit."""
+
+    batch: Batch
+    objects: ObjectWriter
+    received_at: datetime
+    columns: tuple[str, ...] | None = None
+    receipts: list[Receipt] = field(default_factory=list)
+    tables: list[pa.Table] = field(default_factory=list)
+    stream: Callable[[], str] | None = None  # of a large arrival: gives the query over its rows
+    fallback: Callable[[], str] | None = None  # the same, where the engine could not read the file
+    refusals: list[tuple[Receipt, list[Refusal]]] = field(default_factory=list)
+    snapshot: Arrival | None = None
+    cursor: Cursor = field(default_factory=dict)
+    size_bytes: int = 0
+
+
+def land(session: Session, scope: OneClient, request: LandingRequest, read: Read) -> LandingResult:
+    """Land everything that ``read`` yields, given the cursor and the last arrivals of each origin.
+
+    Where another process has moved the cursor, what it landed is left to it and reading begins again from there. Raises ``RetryError``
+    only if that goes on for long.
+    """
+    result = LandingResult()
+    for _ in range(_TRIES):
+        try:
+            return _Landing(session, scope, request, result).run(read)
+        except FenceError as error:
+            problem = error
+    raise RetryError(f"Other processes go on landing {request.system}/{request.stream}: {problem.message}", remedy="Run again.")
+
+
+class _Landing:
+    """One reading of a stream from its cursor to its end."""
+
+    def __init__(self, session: Session, scope: OneClient, request: LandingRequest, result: LandingResult) -> None:
+        self._session = session
+        self._scope = scope
+        self._request = request
+        self._result = result
+        self._position = read_cursor(session, scope, request.system, request.stream)
+        self._last = last_arrivals(session, scope, request.system, request.stream)
+        self._group: _Group | None = None
+
+    def run(self, read: Read) -> LandingResult:
+        position: Cursor = self._position.position
+        settings = self._session.settings
+        try:
+            for arrival in read(self._position.position, dict(self._last)):
+                position = arrival.cursor
+                last = self._last.get(arrival.origin)
+                if last is not None and last.sha256 == arrival.sha256:
+                    self._result.skipped_arrivals += 1
+                    continue
+                faultpoint("land.pre_prepare")
+                large = arrival.size_bytes > settings.land_batch_bytes // 4
+                if large or arrival.complete_snapshot:
+                    self._flush(None)
+                self._take(arrival, last, large=large)
+                group = self._group
+                if group is not None and (
+                    large or group.snapshot or group.size_bytes >= settings.land_batch_bytes or len(group.receipts) >= settings.land_batch_arrivals
+                ):
+                    self._flush(position)
+            self._flush(position)
+        except BaseException:
+            if self._group is not None:
+                self._group.objects.abandon()
+                discard(self._session, self._group.batch, ())
+            raise
+        if dict(position) != dict(self._position.position):
+            self._move_cursor(position)
+        return self._result
+
+    # ---- taking arrivals
+
+    def _take(self, arrival: Arrival, last: LastArrival | None, *, large: bool) -> None:
+        """Add an arrival to the open group: its bytes, and its records unless they are to stream."""
+        records = arrival.records
+        columns = records.columns if records is not None else None
+        if self._group is not None and records is not None and self._group.tables and self._group.columns != columns:
+            self._flush(self._group.cursor)
+        group = self._group or self._open()
+        request = self._request
+        receipt = new_receipt(
+            self._scope, request.system, request.stream, len(group.receipts), arrival.origin, last, arrival.sha256, columns, arrival.details
+        )
+        group.objects.add(arrival.content, arrival.sha256, arrival.size_bytes)
+        group.receipts.append(receipt)
+        group.size_bytes += arrival.size_bytes
+        group.cursor = arrival.cursor
+        if records is not None:
+            group.columns = columns
+            if large:
+                self._stream(group, records, receipt)
+            else:
+                table = self._read_small(records, receipt)
+                if table is not None:
+                    group.columns = receipt.columns
+                    group.tables.append(table)
+        group.refusals.append((receipt, arrival.refusals))
+        if arrival.complete_snapshot and request.snapshot_deletes:
+            group.snapshot = arrival
+        self._last[arrival.origin] = LastArrival(receipt.arrival, arrival.sha256, arrival.details.get("stamp"))
+
+    def _open(self) -> _Group:
+        request = self._request
+        batch = open_batch(self._session, self._scope, "land", stream=f"{request.system}/{request.stream}")
+        self._group = _Group(batch, ObjectWriter(self._session, self._scope, batch), batch.started_at)
+        return self._group
+
+    def _stream(self, group: _Group, records: CsvScan | Rows, receipt: Receipt) -> None:
+        if isinstance(records, CsvScan):
+            scan = records
+            group.stream = lambda: csv_rows(scan)
+            group.fallback = lambda: self._reading(scan.exact(), receipt)
+        else:
+            rows = records
+            group.stream = lambda: self._reading(rows, receipt)
+
+    def _reading(self, rows: Rows, receipt: Receipt) -> str:
+        """Register rows as a stream that can be read once."""
+        import pyarrow as pa
+
+        batches = (_physical(batch, receipt.number) for batch in rows.batches)
+        first = next(batches, None)
+        if first is None:
+            return _no_rows(rows.columns)
+        reader = pa.RecordBatchReader.from_batches(first.schema, _chain(first, batches))
+        self._session.duck.register("l_reader", reader)
+        return "select * from l_reader"
+
+    def _read_small(self, records: CsvScan | Rows, receipt: Receipt) -> pa.Table | None:
+        import pyarrow as pa
+
+        if isinstance(records, CsvScan):
+            try:
+                table: pa.Table = self._session.duck.execute(csv_rows(records)).to_arrow_table()
+                return table.set_column(0, "_arrival", pa.array([receipt.number] * len(table), pa.int32()))
+            except Exception as error:
+                if not self._session.is_unreadable_csv(error):
+                    raise
+                return self._read_small(records.exact(), receipt)
+        batches = [_physical(batch, receipt.number) for batch in records.batches]
+        return pa.Table.from_batches(batches) if batches else None
+
+    # ---- one commit
+
+    def _flush(self, position: Cursor | None) -> None:
+        """Commit the open group. The cursor goes to ``position``, else to where the group's last arrival left it."""
+        group, self._group = self._group, None
+        if group is None:
+            return
+        target = group.cursor if position is None else position
+        writes: list[TableWrite | None] = []
+        counts = LandingResult()
+        try:
+            faultpoint("object.pre_rename")
+            writes = self._prepare(group, counts)
+            rows = receipt_rows(group.batch, self._scope, self._request.system, self._request.stream, group.receipts, group.received_at)
+            writes.append(prepare_rows(self._session, group.batch, "receipt", rows))
+            stored = stored_hashes(self._session, self._scope, {each.sha256 for each in group.receipts})
+            writes.append(prepare_rows(self._session, group.batch, "object", group.objects.finish(stored)))
+            faultpoint("object.post_rename")
+        except BaseException:
+            group.objects.abandon()
+            discard(self._session, group.batch, writes)
+            raise
+        faultpoint("land.pre_commit")
+        fence = self._fence(target)
+        told = {"landed": counts.landed, "unchanged": counts.unchanged, "refused": counts.refused, "deleted": counts.deleted, "arrivals": len(group.receipts)}
+        try:
+            commit(self._session, self._scope, writes, batch=group.batch, fences=[fence], message=f"land {group.batch.stream}", counts=told)
+        except FenceError:
+            group.objects.abandon()
+            raise
+        faultpoint("land.post_commit")
+        self._position = replace(self._position, seq=fence.expected + 1, position=target)
+        self._add_up(group, counts)
+
+    def _add_up(self, group: _Group, counts: LandingResult) -> None:
+        total = self._result
+        for name in ("landed", "deleted", "refused", "unchanged", "held_deletes"):
+            setattr(total, name, getattr(total, name) + getattr(counts, name))
+        total.arrivals += len(group.receipts)
+        total.batches.append(group.batch.number)
+        if counts.held_deletes:
+            self._open_issue(counts.held_deletes)
+
+    def _move_cursor(self, position: Cursor) -> None:
+        """Note that reading has come further though nothing new was read."""
+        batch = open_batch(self._session, self._scope, "land", stream=f"{self._request.system}/{self._request.stream}")
+        commit(self._session, self._scope, (), batch=batch, fences=[self._fence(position)], message="cursor")
+
+    def _fence(self, position: Cursor) -> Fence:
+        return Fence(self._scope.client, self._request.system, self._request.stream, self._position.seq, position)
+
+    def _prepare(self, group: _Group, counts: LandingResult) -> list[TableWrite | None]:
+        """Write the landed rows of a group to files, and see what each of them is."""
+        request = self._request
+        writes: list[TableWrite | None] = []
+        has_rows = group.stream is not None or any(len(table) for table in group.tables)
+        columns = group.columns
+        physical = None if columns is None else {column_name(name): "VARCHAR" for name in columns}
+        table = ensure_landed(self._session, request.system, request.stream, physical)
+        staging = Staging(
+            self._scope.client, table, group.batch.number, _timestamp(group.received_at), columns, tuple(group.receipts), request.identify(columns)
+        )
+        if has_rows or group.snapshot:
+            writes += self._stage(group, staging, counts)
+        writes += self._refuse(group, staging, counts)
+        return writes
+
+    def _stage(self, group: _Group, staging: Staging, counts: LandingResult) -> list[TableWrite | None]:
+        duck = self._session.duck
+        known = list((table_columns(self._session, staging.table) or {}).items())
+        newest = self._find_newest(group, staging)
+        staged = prepared_path(self._session, group.batch, staging.table)
+        try:
+            self._write_staged(group, staging, staged, newest, known)
+            repeats = order_repeats(self._session, staging, staged, newest)
+            wrong = mark_wrong(self._session, staging, staged, repeats=repeats)
+            total = self._count(group, staging, staged)
+            gone = None
+            if group.snapshot is not None and newest and group.snapshot.complete_snapshot:
+                gone = self._vanish(group, staging, staged, newest, known, counts)
+            writes = [*self._keep(group, staging, staged, known, total, wrong, repeats=repeats), gone]
+            landed = sum(write.rows for write in writes if write)
+            counts.landed += landed
+            counts.unchanged += total - (landed - counts.deleted)
+            self._note_skipped(group, staging, writes)
+            if not any(write and staged in write.files for write in writes):
+                staged.unlink(missing_ok=True)
+            return writes
+        except BaseException:
+            staged.unlink(missing_ok=True)
+            raise
+        finally:
+            for relation in ("l_reader", "l_table"):
+                duck.unregister(relation)
+
+    def _find_newest(self, group: _Group, staging: Staging) -> str | None:
+        """Fill ``l_newest``, for the arriving identities alone where they are few; None if the client has nothing landed here."""
+        duck = self._session.duck
+        table = lake_table(staging.table)
+        if duck.execute(f"select 1 from {table} where _client = {quote_text(staging.client)} limit 1").fetchone() is None:
+            return None
+        only = None
+        if group.stream is None and group.snapshot is None:
+            self._register(group)
+            duck.execute(f"create or replace temp table l_asked as select distinct _identity from ({identified(staging, 'select * from l_table')})")
+            only = "l_asked"
+        duck.execute(f"create or replace temp table l_newest as {newest_query(staging, only)}")
+        return "l_newest"
+
+    def _register(self, group: _Group) -> None:
+        import pyarrow as pa
+
+        self._session.duck.register("l_table", pa.concat_tables(group.tables))
+
+    def _write_staged(self, group: _Group, staging: Staging, staged: Path, newest: str | None, known: list[tuple[str, str]]) -> None:
+        if group.stream is None:
+            if not group.tables:  # a snapshot of nothing
+                arriving = _no_rows(staging.columns)
+            else:
+                self._register(group)
+                arriving = "select * from l_table"
+            write_parquet(self._session, staged, staged_query(staging, identified(staging, arriving), newest, known))
+            return
+        try:
+            rows = identified(staging, group.stream())
+            write_parquet(self._session, staged, staged_query(staging, rows, newest, known), ordered=True)
+        except Exception as error:
+            if group.fallback is None or not self._session.is_unreadable_csv(error):
+                raise
+            rows = identified(staging, group.fallback())
+            write_parquet(self._session, staged, staged_query(staging, rows, newest, known))
+
+    def _count(self, group: _Group, staging: Staging, staged: Path) -> int:
+        """Note in the receipts how many records each arrival had; return how many there are in all."""
+        counted = self._session.duck.execute(f"select _arrival, count(*) from read_parquet({quote_text(str(staged))}) group by all").fetchall()
+        for number, records in counted:
+            group.receipts[number].records = int(records)
+        return sum(int(records) for _, records in counted)
+
+    def _keep(
+        self, group: _Group, staging: Staging, staged: Path, known: list[tuple[str, str]], total: int, wrong: int, *, repeats: bool
+    ) -> list[TableWrite | None]:
+        """Turn the staged file into writes: as it is, less a few rows, or written again."""
+        session = self._session
+        if total == 0 or (wrong == total and not repeats):
+            return []
+        if not wrong:
+            return [keep_file(session, staging.table, staged, total)]
+        corrected = corrected_query(staging, staged, known) if repeats else ""
+        if wrong * _FEW_WRONG <= total and total > session.settings.row_group_rows:
+            session.duck.execute("create or replace temp table l_removed as from l_wrong")
+            kept = replace(keep_file(session, staging.table, staged, total), rows=total - wrong, without="l_removed")
+            if not repeats:
+                return [kept]
+            path = prepared_path(session, group.batch, staging.table)
+            return [kept, _keep_rows(session, staging.table, path, write_parquet(session, path, corrected))]
+        names = ", ".join(f'"{name}"' for name, _ in known)
+        right = f"select {names}, _arrival from read_parquet({quote_text(str(staged))}) anti join l_wrong using (_landed_id)"
+        if repeats:
+            right = f"select {names} from ({right}) union all by name ({corrected})"
+        path = prepared_path(session, group.batch, staging.table)
+        rows = write_parquet(session, path, f"select {names} from ({right})")
+        return [_keep_rows(session, staging.table, path, rows)]
+
+    def _note_skipped(self, group: _Group, staging: Staging, writes: list[TableWrite | None]) -> None:
+        """Note in each receipt how many of its records said nothing new."""
+        landed = dict.fromkeys(range(len(group.receipts)), 0)
+        by_receipt = {str(each.receipt): each.number for each in group.receipts}
+        for write in writes:
+            for path in write.files if write else ():
+                without = f"anti join {write.without} using (_landed_id)" if write and write.without else ""
+                query = f"select _receipt_id::VARCHAR, count(*) from read_parquet({quote_text(str(path))}) {without} group by all"
+                for receipt, rows in self._session.duck.execute(query).fetchall():
+                    landed[by_receipt[receipt]] += int(rows)
+            if write and write.values:
+                place = write.columns.index("_receipt_id")
+                for row in write.values:
+                    landed[by_receipt[str(row[place])]] += 1
+        for receipt in group.receipts:
+            receipt.skipped = max(receipt.records - landed[receipt.number], 0)
+
+    def _vanish(
+        self, group: _Group, staging: Staging, staged: Path, newest: str, known: list[tuple[str, str]], counts: LandingResult
+    ) -> TableWrite | None:
+        """Prepare deletes for what a complete snapshot no longer holds, unless they are more than its guard allows."""
+        session = self._session
+        first = max(group.receipts[0].records, 0) + 1_000_000_000  # beyond every record of the arrival
+        query = vanished_query(staging, staged, newest, known, first)
+        path = prepared_path(session, group.batch, staging.table)
+        gone = write_parquet(session, path, query)
+        live = session.duck.execute(f"select count(*) from {newest} where not n_gone").fetchone()
+        if gone and not self._request.accept_deletes and live is not None and gone * 100 > int(live[0]) * self._request.guard_percent:
+            counts.held_deletes, gone = gone, 0
+        counts.deleted += gone
+        return _keep_rows(session, staging.table, path, gone)
+
+    # ---- what could not be read
+
+    def _refuse(self, group: _Group, staging: Staging, counts: LandingResult) -> list[TableWrite | None]:
+        """Land refused records and files, and quarantine them under every mapping that reads the stream."""
+        session, request = self._session, self._request
+        found: dict[str, tuple[Receipt, Refusal, int]] = {}
+        for receipt, refusals in group.refusals:
+            used: set[int] = set()
+            for place, refusal in enumerate(refusals):
+                locator = refusal.locator if refusal.locator not in used else _REFUSED_FROM + place
+                used.add(locator)
+                found[_refusal_hash(receipt.origin, refusal)] = (receipt, refusal, locator)
+        for known in self._refused_before(staging, list(found)):
+            del found[known]
+        landed, states, opened = [], [], []
+        for content_hash, (receipt, refusal, locator) in found.items():
+            identifier = str(landed_id(receipt.prefix, locator))
+            landed.append(_refused_row(group, staging, receipt, refusal, locator, identifier, content_hash))
+            for reading in request.mappings:
+                common: dict[str, Any] = {"_landed_id": identifier, "_client": self._scope.client, "_system": request.system, "_stream": request.stream}
+                common |= {"_mapping": reading.mapping, "_generation": reading.generation}
+                states.append(common | {"state": "quarantined", "reason": refusal.reason, "_batch": group.batch.number})
+                opened.append(common | _quarantine_fields(reading, refusal) | {"opened_at": group.received_at, "_batch": group.batch.number})
+        counts.refused += len(landed)
+        counts.landed += len(landed)
+        return [
+            prepare_rows(session, group.batch, staging.table, landed),
+            prepare_rows(session, group.batch, "disposition", states),
+            prepare_rows(session, group.batch, "quarantine", opened),
+        ]
+
+    def _refused_before(self, staging: Staging, hashes: list[str]) -> list[str]:
+        if not hashes:
+            return []
+        rows = self._session.duck.execute(
+            f"select distinct _hash::VARCHAR from {lake_table(staging.table)} where _client = ? and _op = 'refused' and _hash::VARCHAR in (select unnest(?))",
+            [staging.client, hashes],
+        ).fetchall()
+        return [row[0] for row in rows]
+
+    def _open_issue(self, deletes: int) -> None:
+        request = self._request
+        self._session.as_client(self._scope.client).execute(
+            """insert into treaty.issue (client, kind, subject, message, remedy, opened_at) values (%s, 'snapshot-guard', %s, %s, %s, %s)
+            on conflict (client, kind, subject) where closed_at is null do update set message = excluded.message""",
+            (
+                self._scope.client,
+                f"{request.system}/{request.stream}",
+                f"The last snapshot lacks {deletes} records that were there: more than its guard of {request.guard_percent} %. They were not deleted.",
+                "Check the source. If they are gone indeed, raise `deletes: guard` or accept the deletes once.",
+                self._session.clock(),
+            ),
+        )
+
+
+def _refused_row(
+    group: _Group, staging: Staging, receipt: Receipt, refusal: Refusal, locator: int, identifier: str, content_hash: str
+) -> dict[str, Any]:
+    row = {
+        "_landed_id": identifier,
+        "_client": staging.client,
+        "_receipt_id": str(receipt.receipt),
+        "_locator": locator,
+        "_op": "refused",
+        "_hash": content_hash,
+        "_late": False,
+        "_received_at": group.received_at,
+        "_batch": group.batch.number,
+    }
+    return row | ({"payload": refusal.excerpt} if staging.columns is None else {})
+
+
+def _quarantine_fields(reading: ReadingMapping, refusal: Refusal) -> dict[str, Any]:
+    group = hashlib.md5("|".join((reading.model, reading.mapping, "", refusal.reason)).encode(), usedforsecurity=False).hexdigest()[:12]
+    return {
+        "model": reading.model,
+        "field": None,
+        "rule": refusal.reason,
+        "value": refusal.excerpt,
+        "group_id": group,
+        "fields": json.dumps({"message": refusal.message}, ensure_ascii=False),
+    }
+
+
+def _refusal_hash(origin: str, refusal: Refusal) -> str:
+    text = "\x1f".join((origin, str(refusal.locator), refusal.reason, refusal.excerpt))
+    digest = hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
+    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
+
+
+def _physical(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:
+    """Give an arrival's batch the physical names of its columns, its number, and what it was told to be."""
+    import pyarrow as pa
+
+    rows = batch.num_rows
+    names = ["_arrival", "_told"]
+    arrays = [pa.array([number], pa.int32()).take(pa.array([0] * rows, pa.int32())), None]
+    for name, array in zip(batch.schema.names, batch.columns, strict=True):
+        if name == "_op":
+            arrays[1] = array
+        else:
+            names.append(name if name in ("_locator", "payload") else column_name(name))
+            arrays.append(array)
+    if arrays[1] is None:
+        arrays[1] = pa.array(["upsert"], pa.string()).take(pa.array([0] * rows, pa.int32()))
+    return pa.RecordBatch.from_arrays(arrays, names=names)
+
+
+def _no_rows(columns: tuple[str, ...] | None) -> str:
+    names = ["payload"] if columns is None else [column_name(name) for name in columns]
+    return "select 0 as _arrival, 'upsert' as _told, 1::BIGINT as _locator, " + ", ".join(f'null::VARCHAR as "{name}"' for name in names) + " where false"
+
+
+def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    yield first
+    yield from rest
+
+
+def _keep_rows(session: Session, table: str, path: Path, rows: int) -> TableWrite | None:
+    if rows:
+        return keep_file(session, table, path, rows)
+    path.unlink(missing_ok=True)
+    return None
+
+
+def _timestamp(at: datetime) -> str:
+    return f"{quote_text(at.isoformat())}::TIMESTAMPTZ"

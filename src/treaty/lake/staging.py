@@ -1,0 +1,259 @@
+"""The SQL of landing: what arrives is told apart from what is there, and what is there twice in one arrival is put in order.
+
+Words used here: a record's *identity* is its source key, or its content where it has none. The *newest* of an identity is the landed
+row that is neither late nor superseded. A record is *same* if its content is the newest's; it is *late* if its version is older.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from treaty.connectors.interface import CsvScan
+from treaty.lake.arrivals import Receipt
+from treaty.lake.names import column_name, lake_table, landed_id_sql, quote_name, quote_text
+from treaty.sessions import Session
+
+SAME = "same"  # _op of staged rows that are not landed
+_NO_NULL = "\x1a\x1a"  # what no CSV file says: an empty text stays an empty text
+_CONTENT = "chr(30)"  # before a content hash, where it stands in for a key
+_CSV_LINE_BYTES = 2_000_000  # longer lines are read record by record, up to limits.record_bytes
+_CSV_BUFFER_BYTES = 8_000_000
+
+
+class RecordIdentity(Protocol):
+    """SQL over the physical columns of arriving rows: see :class:`treaty.engines.duckdb.identify.Identification`."""
+
+    @property
+    def key(self) -> str:
+        """VARCHAR: the source key, null where a part of it is missing."""
+
+    @property
+    def version(self) -> str:
+        """BIGINT: the source's version, null where landing order is the order."""
+
+    @property
+    def delete(self) -> str:
+        """BOOLEAN: whether the record says that it is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """One commit's worth of arrivals of one stream, with the same columns."""
+
+    client: str
+    table: str
+    batch: int
+    received_at: str  # SQL literal
+    columns: tuple[str, ...] | None  # source columns; None for documents
+    receipts: tuple[Receipt, ...]
+    identity: RecordIdentity
+
+    @property
+    def physical(self) -> tuple[str, ...]:
+        """The content columns of the landed table that these arrivals fill."""
+        return ("payload",) if self.columns is None else tuple(column_name(name) for name in self.columns)
+
+
+def csv_rows(scan: CsvScan) -> str:
+    """Return a query over a CSV file: ``_arrival``, ``_locator``, ``_told`` and the physical columns, in file order."""
+    columns = ", ".join(f"{quote_text(column_name(name))}: 'VARCHAR'" for name in scan.columns)
+    quoting = quote_text(scan.quote)
+    return (
+        f"select 0 as _arrival, row_number() over () as _locator, 'upsert' as _told, * from read_csv({quote_text(str(scan.path))}, "
+        f"auto_detect = false, header = {str(scan.header).lower()}, skip = {scan.skip_lines}, delim = {quote_text(scan.delimiter)}, "
+        f"quote = {quoting}, escape = {quoting}, columns = {{{columns}}}, nullstr = {quote_text(_NO_NULL)}, strict_mode = true, "
+        f"null_padding = false, ignore_errors = false, max_line_size = {_CSV_LINE_BYTES}, buffer_size = {_CSV_BUFFER_BYTES})"
+    )
+
+
+def identified(staging: Staging, arriving: str) -> str:
+    """Return a query that adds to arriving rows their key, version, content hash and identity."""
+    # each column, null marked, between separators; the names too, so that a renamed column is a change
+    if staging.columns is None:
+        content = "payload"
+    else:
+        names = quote_text("\x1f".join(sorted(staging.physical)))
+        values = ", ".join(f"coalesce({quote_name(name)}, chr(0))" for name in sorted(staging.physical))
+        content = f"concat_ws(chr(31), md5({names}), {values})"
+    told = f"select *, {staging.received_at} as _received_at from ({arriving})"
+    keyed = (
+        f"select *, ({staging.identity.key})::VARCHAR as _source_key, ({staging.identity.version})::BIGINT as _source_version, "
+        f"(_told = 'delete' or ({staging.identity.delete})) as _gone from ({told})"
+    )
+    hashed = f"select *, md5(if(_gone, 'delete' || chr(31), '') || {content})::UUID as _hash from ({keyed})"
+    return f"select *, coalesce(_source_key, {_CONTENT} || _hash::VARCHAR) as _identity from ({hashed})"
+
+
+def newest_query(staging: Staging, only: str | None) -> str:
+    """Return a query for the newest landed row of each identity: ``_identity, n_id, n_hash, n_version, n_gone``.
+
+    ``only`` is a relation of the identities asked for.
+    """
+    table = lake_table(staging.table)
+    mine = f"_client = {quote_text(staging.client)}"
+    rows = (
+        f"select coalesce(_source_key, {_CONTENT} || _hash::VARCHAR) as _identity, _landed_id as n_id, _hash as n_hash, "
+        f"_source_version as n_version, _op = 'delete' as n_gone from {table} where {mine} and not _late and _op <> 'refused'"
+    )
+    asked = f"semi join (select _identity from {only}) using (_identity)" if only else ""
+    return (
+        f"select r.* from ({rows}) r {asked} "
+        f"anti join (select _supersedes from {table} where {mine} and _supersedes is not null) s on s._supersedes = r.n_id"
+    )
+
+
+def staged_query(staging: Staging, rows: str, newest: str | None, known: Sequence[tuple[str, str]]) -> str:
+    """Return the query whose rows are written to the landed file: every column of the table, and ``_arrival``.
+
+    ``rows`` are identified rows; ``newest`` a relation of :func:`newest_query`, None if nothing has landed yet. Rows that are *same*
+    keep only what is needed to put them in order.
+    """
+    own = set(staging.physical)
+    same = "coalesce(n_hash = _hash, false)" if newest else "false"
+    late = "coalesce(_source_version < n_version, false)" if newest else "false"
+    ours = {
+        "_landed_id": _landed_id(staging),
+        "_client": quote_text(staging.client),
+        "_receipt_id": _by_arrival(staging, [quote_text(str(each.receipt)) for each in staging.receipts]) + "::UUID",
+        "_locator": "_locator",
+        "_source_key": "_source_key",
+        "_source_version": "_source_version",
+        "_op": f"if({same}, '{SAME}', if(_gone, 'delete', 'upsert'))" if newest else "if(_gone, 'delete', 'upsert')",
+        "_hash": "_hash",
+        "_supersedes": f"if(not {same} and not {late}, n_id, null)" if newest else "null::UUID",
+        "_late": f"(not {same} and {late})" if newest else "false",
+        "_received_at": "_received_at",
+        "_batch": f"{staging.batch}::BIGINT",
+    }
+    parts = []
+    for name, kind in known:
+        value = ours.get(name)
+        if value is None:
+            value = (f"if({same}, null, {quote_name(name)})" if newest else quote_name(name)) if name in own else "null"
+        parts.append(f"({value})::{kind} as {quote_name(name)}")
+    joined = f"({rows}) a left join {newest} n using (_identity)" if newest else f"({rows}) a"
+    return f"select {', '.join(parts)}, _arrival from {joined}"
+
+
+def identity_of_staged() -> str:
+    """Return the expression for a staged row's identity."""
+    return f"coalesce(_source_key, {_CONTENT} || _hash::VARCHAR)"
+
+
+def order_repeats(session: Session, staging: Staging, staged: Path, newest: str | None) -> bool:
+    """Fill ``l_repeat`` with every staged row of an identity that the commit holds more than once, and what it should be.
+
+    Columns: ``_landed_id``, ``staged`` (as written), ``kept``, ``supersedes``, ``late``, ``same_as`` (the landed row with its content,
+    for a row written as *same*). Return whether there is any.
+    """
+    file = f"read_parquet({quote_text(str(staged))})"
+    identity = identity_of_staged()
+    session.duck.execute(
+        f"""create or replace temp table l_twice as
+        select distinct _identity from (
+            select {identity} as _identity, count(*) over (partition by {identity}) as n from {file}
+            where hash({identity}) in (select h from (select hash({identity}) as h from {file}) group by h having count(*) > 1))
+        where n > 1"""
+    )
+    found = session.duck.execute("select count(*) from l_twice").fetchone()
+    if found is None or not found[0]:
+        return False
+    known = f"left join {newest} n using (_identity)" if newest else "cross join (select null::UUID n_id, null::UUID n_hash, null::BIGINT n_version)"
+    session.duck.execute(
+        f"""create or replace temp table l_repeat as
+        with rows as (
+            select {identity} as _identity, _landed_id, _hash, _source_version, _op, _supersedes, _late, _arrival, _locator from {file}
+            semi join l_twice on l_twice._identity = {identity}),
+        placed as (
+            select r.*, n_id, n_hash, n_version,
+                coalesce(_source_version < greatest(n_version, max(_source_version) over before), false) as late,
+                row_number() over (partition by _identity, _source_version, _hash order by _arrival, _locator) as again
+            from rows r {known}
+            window before as (partition by _identity order by _arrival, _locator rows between unbounded preceding and 1 preceding)),
+        compared as (
+            select *, if(late, again = 1, _hash is distinct from coalesce(lag(_hash) over (partition by _identity, late order by _arrival, _locator), n_hash)) as kept
+            from placed),
+        chained as (
+            select *, if(kept and not late, coalesce(lag(_landed_id) over (partition by _identity, kept, late order by _arrival, _locator), n_id), null) as supersedes
+            from compared)
+        select _landed_id, _op as staged, kept, supersedes, late, if(_op = '{SAME}', n_id, null) as same_as,
+            _op <> '{SAME}' and kept and _supersedes is not distinct from supersedes and _late = late as right_as_written
+        from chained"""
+    )
+    return True
+
+
+def mark_wrong(session: Session, staging: Staging, staged: Path, *, repeats: bool) -> int:
+    """Fill ``l_wrong`` with the staged rows that must not be landed as they are written; return how many there are."""
+    file = f"read_parquet({quote_text(str(staged))})"
+    parts = [f"select _landed_id from {file} where _op = '{SAME}'"]
+    if repeats:
+        parts.append("select _landed_id from l_repeat where not right_as_written")
+    # a late version that has landed before, in this version and with this content
+    parts.append(
+        f"select s._landed_id from {file} s join {lake_table(staging.table)} l on l._client = {quote_text(staging.client)} "
+        f"and l._source_key = s._source_key and l._hash = s._hash and l._source_version = s._source_version where s._late and s._op <> '{SAME}'"
+    )
+    session.duck.execute(f"create or replace temp table l_wrong as {' union '.join(parts)}")
+    found = session.duck.execute("select count(*) from l_wrong").fetchone()
+    return int(found[0]) if found else 0
+
+
+def corrected_query(staging: Staging, staged: Path, known: Sequence[tuple[str, str]]) -> str:
+    """Return the rows of ``l_repeat`` that land otherwise than they were written, with their content."""
+    file = f"read_parquet({quote_text(str(staged))})"
+    own = set(staging.physical)
+    ours = {"_supersedes": "r.supersedes", "_late": "r.late", "_op": f"if(s._op = '{SAME}', l._op, s._op)"}
+    parts = []
+    for name, kind in known:
+        content = f"if(s._op = '{SAME}', l.{quote_name(name)}, s.{quote_name(name)})" if name in own else f"s.{quote_name(name)}"
+        parts.append(f"({ours.get(name, content)})::{kind} as {quote_name(name)}")
+    landed = f"(select * from {lake_table(staging.table)} where _landed_id in (select same_as from l_repeat where kept and same_as is not null))"
+    return (
+        f"select {', '.join(parts)} from {file} s join l_repeat r on r._landed_id = s._landed_id and r.kept and not r.right_as_written "
+        f"left join {landed} l on l._landed_id = r.same_as "
+        f"where not (r.late and exists (select 1 from {lake_table(staging.table)} o where o._client = {quote_text(staging.client)} "
+        f"and o._source_key = s._source_key and o._hash = s._hash and o._source_version = s._source_version))"
+    )
+
+
+def vanished_query(staging: Staging, staged: Path, newest: str, known: Sequence[tuple[str, str]], first_locator: int) -> str:
+    """Return rows that say that identities which a complete snapshot does not hold are gone."""
+    file = f"(select {identity_of_staged()} as _identity from read_parquet({quote_text(str(staged))}))"
+    receipt = staging.receipts[0]
+    ours = {
+        "_landed_id": landed_id_sql(receipt.prefix, "_locator"),
+        "_client": quote_text(staging.client),
+        "_receipt_id": quote_text(str(receipt.receipt)),
+        "_locator": "_locator",
+        "_source_key": f"if(starts_with(_identity, {_CONTENT}), null, _identity)",
+        "_source_version": "n_version",
+        "_op": "'delete'",
+        "_hash": "md5('vanished' || chr(31) || _identity)",
+        "_supersedes": "n_id",
+        "_late": "false",
+        "_received_at": staging.received_at,
+        "_batch": str(staging.batch),
+    }
+    parts = (f"({ours.get(name, 'null')})::{kind} as {quote_name(name)}" for name, kind in known)
+    gone = f"select * from {newest} where not n_gone and _identity not in (select _identity from {file})"
+    return f"select {', '.join(parts)} from (select *, {first_locator} + row_number() over (order by _identity) as _locator from ({gone}))"
+
+
+def _landed_id(staging: Staging) -> str:
+    """Return SQL for the landed id: constant but for the locator where there is one arrival."""
+    if len(staging.receipts) == 1:
+        return landed_id_sql(staging.receipts[0].prefix, "_locator")
+    high = _by_arrival(staging, [quote_text(each.prefix.hex[:16]) for each in staging.receipts])
+    low = _by_arrival(staging, [str(each.prefix.int & (1 << 64) - 1) for each in staging.receipts], "UBIGINT")
+    return f"({high} || lower(hex({low} + _locator::UBIGINT)))::UUID"
+
+
+def _by_arrival(staging: Staging, values: list[str], kind: str = "VARCHAR") -> str:
+    """Return SQL for a value of the arrival that a row came in."""
+    if len(staging.receipts) == 1:
+        return values[0]
+    return f"([{', '.join(values)}]::{kind}[])[_arrival + 1]"
