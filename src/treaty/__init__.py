@@ -30,16 +30,21 @@ if TYPE_CHECKING:
     from treaty.operations.coverage import coverage as coverage
     from treaty.operations.doctor import DoctorResult as DoctorResult
     from treaty.operations.doctor import doctor as doctor
+    from treaty.operations.explain import Explanation as Explanation
+    from treaty.operations.explain import explain as explain
     from treaty.operations.functions import FunctionsResult as FunctionsResult
     from treaty.operations.functions import functions as functions
     from treaty.operations.init import InitResult as InitResult
     from treaty.operations.init import init as init
+    from treaty.operations.records import records as records
     from treaty.operations.schema import SchemaResult as SchemaResult
     from treaty.operations.schema import schema as schema
     from treaty.operations.stop import StopResult as StopResult
     from treaty.operations.stop import stop as stop
     from treaty.operations.test import ExamplesResult as ExamplesResult
     from treaty.operations.test import test as test
+    from treaty.operations.trying import TryResult as TryResult
+    from treaty.operations.trying import try_mapping as try_mapping
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "errors": ("TreatyError", "UsageError", "StopError", "RetryError", "SetAsideError", "DefectError"),
@@ -52,6 +57,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.schema": ("schema", "SchemaResult"),
     "operations.stop": ("stop", "StopResult"),
     "operations.test": ("test", "ExamplesResult"),
+    "operations.records": ("records",),
+    "operations.trying": ("try_mapping", "TryResult"),
+    "operations.explain": ("explain", "Explanation"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

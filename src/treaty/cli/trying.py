@@ -16,6 +16,7 @@ def configure_try(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``treaty try``."""
     parser.add_argument("mapping", metavar="MAPPING", help="an inbound mapping")
     parser.add_argument("file", metavar="FILE", help="a file in the stream's format, or - for what is pasted")
+    parser.add_argument("--all", action="store_true", help="show empty fields too")
     parser.add_argument("--client", help="as this client's overlay has it; else the first client that runs it")
 
 
@@ -30,7 +31,7 @@ def do_try(arguments: argparse.Namespace, output: Output) -> int:
         style = "bold green" if record.state == "canonical" else "bold red"
         output.line(f"Record {number} would be {record.state}{': ' + record.reason if record.reason else ''}.", style)
         notes = {note.field: f"{note.rule} ({say(note.value)})" for note in record.notes}
-        rows = [(name, say(value), notes.get(name, ""), result.cells.get(name, "")) for name, value in record.fields.items()]
+        rows = [(name, say(value), notes.get(name, ""), result.cells.get(name, "")) for name, value in record.fields.items() if arguments.all or name in notes or value not in (None, [])]
         output.table(("field", "value", "problem", "cell"), rows)
         for note in record.notes:
             if note.field not in record.fields:
@@ -39,6 +40,11 @@ def do_try(arguments: argparse.Namespace, output: Output) -> int:
             output.line(f"Marked by {', '.join(record.findings)}", "yellow")
         if record.decisions:
             output.line(f"Decisions that changed something: {', '.join(record.decisions)}")
+        left = sum(value in (None, []) and name not in notes for name, value in record.fields.items())
+        if left and not arguments.all:
+            output.line(f"{left} empty fields are not shown: --all shows them.", "dim")
+    if result.unseen:
+        output.line(f"Looked up or joined, and not there without a lake: {', '.join(result.unseen)}.", "yellow")
     for refusal in result.refusals:
         output.line(f"Refused: {refusal}", "bold red")
     return 0 if good and not result.refusals else 1

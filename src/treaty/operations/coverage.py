@@ -10,10 +10,9 @@ from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.functions import FUNCTIONS
 from treaty.compiler.lineage import children, decisions_in, walk
 from treaty.compiler.mapping import compile_mapping
-from treaty.errors import UsageError
-from treaty.operations.workspace import Folder, Workspace, find_workspace
+from treaty.operations.records import ensure_model
+from treaty.operations.workspace import Folder, find_workspace
 from treaty.project.declarations import ClientProject, DataContract, SchemaProperty
-from treaty.project.findings import nearest
 from treaty.project.overlays import client_project, clients, running_mappings
 
 STATES = ("ungoverned", "governed", "copied", "constant")
@@ -77,7 +76,8 @@ def coverage(
     """Work out the coverage of a project folder; reads the lake only where there is one."""
     workspace = find_workspace(project, environment)
     workspace.ensure_client(client)
-    _ensure_models(workspace, models)
+    for model in models:
+        ensure_model(workspace, model)
     covered: list[ModelCoverage] = []
     compiled: dict[str, list[CompiledMapping]] = {}
     for name in [client] if client else clients(workspace.project):
@@ -97,14 +97,6 @@ def coverage(
             for each in never_fired(session, client_project(workspace.project, name), group)
         )
     return CoverageResult(tuple(covered), values, silent, True)
-
-
-def _ensure_models(workspace: Workspace, models: Sequence[str]) -> None:
-    for name in models:
-        if name not in workspace.project.models:
-            found = nearest(name, workspace.project.models)
-            known = ", ".join(sorted(workspace.project.models)) or "none"
-            raise UsageError(f"There is no model {name!r}.", remedy=f"Did you mean {found!r}?" if found else f"Models: {known}.")
 
 
 def _cover(project: ClientProject, contract: DataContract, mappings: Sequence[CompiledMapping]) -> ModelCoverage:

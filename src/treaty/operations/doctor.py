@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from treaty.connectors.interface import Site
 from treaty.errors import TreatyError
 from treaty.operations.workspace import Folder, Workspace, find_workspace
 from treaty.project.declarations import ClientProject, System
@@ -35,7 +36,10 @@ class DoctorResult:
 def doctor(project: Folder = None, *, environment: str | None = None) -> DoctorResult:
     """Look at the installation, the project, the database, the lake and every system of every client."""
     workspace = find_workspace(project, environment)
-    checks = [_python(), _project(workspace), *_database(workspace), *_systems(workspace)]
+    checks = [_python(), _project(workspace), *_database(workspace)]
+    if all(each.ok for each in checks):
+        with workspace.open() as session:
+            checks += _systems(workspace, workspace.site(session))
     return DoctorResult(all(each.ok for each in checks), tuple(checks))
 
 
@@ -79,15 +83,15 @@ def _database(workspace: Workspace) -> Iterator[HealthCheck]:
         yield _look("lake", "Check that the state folder can be written.", attach)
 
 
-def _systems(workspace: Workspace) -> Iterator[HealthCheck]:
+def _systems(workspace: Workspace, site: Site) -> Iterator[HealthCheck]:
     for client in clients(workspace.project):
         resultant = client_project(workspace.project, client)
         for system in resultant.systems.values():
-            for kind, check in _abilities(workspace, resultant, system):
+            for kind, check in _abilities(site, resultant, system):
                 yield _look(f"{client}: {system.name} ({kind})", "Mend the system's `connection`.", check)
 
 
-def _abilities(workspace: Workspace, project: ClientProject, system: System) -> Iterator[tuple[str, Callable[[], str]]]:
+def _abilities(site: Site, project: ClientProject, system: System) -> Iterator[tuple[str, Callable[[], str]]]:
     """Yield what a system is used for by the flows of a client: reading, writing, or both."""
     used = [project.mappings[name] for flow in project.flows.values() for name in flow.mappings if name in project.mappings]
     reads = {each.from_.partition("/")[0] for each in used if each.inbound}
@@ -96,13 +100,13 @@ def _abilities(workspace: Workspace, project: ClientProject, system: System) -> 
     def read() -> str:
         from treaty.connectors.registry import open_source
 
-        open_source(system, workspace.site()).check()
+        open_source(system, site).check()
         return "can be read"
 
     def write() -> str:
         from treaty.connectors.registry import open_sink
 
-        open_sink(system, workspace.site()).check()
+        open_sink(system, site).check()
         return "can be written"
 
     if system.name in reads:

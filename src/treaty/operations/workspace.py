@@ -15,6 +15,8 @@ from treaty.project.loading import Project, load_project
 from treaty.project.overlays import clients
 
 if TYPE_CHECKING:
+    from treaty.connectors.interface import Site
+    from treaty.lake.scope import ClientScope
     from treaty.sessions import Session
 
 DEFAULT_ENVIRONMENT = "local"
@@ -62,6 +64,23 @@ class Workspace:
 
         reference = self.environment.database
         return open_session(self.state, Secret(reference).reveal() if reference else None, self.project.settings.limits)
+
+    def scope(self, client: str | None, what: str) -> ClientScope:
+        """Return the scope of one client, or of all of them; ``what`` is written to the audit log."""
+        from treaty.lake.scope import AllClients, OneClient
+
+        return OneClient(client) if client is not None else AllClients(what)
+
+    def site(self, session: Session) -> Site:
+        """Return what connectors may know of this installation."""
+        from treaty.connectors.interface import Site
+
+        return Site(self.root, session.database_for_connectors)
+
+    def ensure_ran(self) -> None:
+        """Raise UsageError where nothing has run in this environment."""
+        if not self.has_lake:
+            raise UsageError(f"Nothing has run in the environment {self.name!r} of {self.root} yet.", remedy="Type `treaty run` first.")
 
     def ensure_sound(self) -> None:
         """Raise UsageError where the folder cannot be read without errors."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledMapping
-from treaty.engines.duckdb.conform import conform_sql, frame_of, roots_of, select_layers
+from treaty.engines.duckdb.conform import BITS, conform_sql, frame_of, roots_of, select_layers
+from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.paths import quote_name
 from treaty.engines.duckdb.structures import observed_lists
 from treaty.flows.references import inputs_of
+from treaty.lake.current import Connection
 from treaty.lake.dispositions import NEWEST_FIRST
 from treaty.operations.explaining.steps import Outcome
 from treaty.sessions import Session
@@ -39,13 +41,19 @@ class Conformed:
     findings: tuple[str, ...]
     keys: tuple[str | None, ...]
     fields: dict[str, Any]
+    source_key: str | None = None
+    fired: tuple[str, ...] = ()  # decisions that changed something
 
 
 def conform_again(session: Session, mapping: CompiledMapping, relation: str, as_of: str) -> tuple[Conformed, ...]:
-    """Conform the landed rows of a relation, newest first."""
+    """Conform the landed rows of a relation of the lake, newest first."""
     lists = observed_lists(session.duck, mapping.stream, roots_of(mapping), relation)
-    sql = conform_sql(mapping, relation, inputs_of(session, mapping, as_of, lists))
-    cursor = session.duck.execute(f"select * from ({sql}) order by {NEWEST_FIRST}")
+    return conform_rows(session.duck, mapping, relation, inputs_of(session, mapping, as_of, lists))
+
+
+def conform_rows(duck: Connection, mapping: CompiledMapping, relation: str, inputs: Inputs) -> tuple[Conformed, ...]:
+    """Conform the rows of any relation with landing columns, newest first."""
+    cursor = duck.execute(f"select * from ({conform_sql(mapping, relation, inputs)}) order by {NEWEST_FIRST}")
     names = [each[0] for each in cursor.description or ()]
     return tuple(_conformed(mapping, dict(zip(names, row, strict=True))) for row in cursor.fetchall())
 
@@ -54,8 +62,16 @@ def _conformed(mapping: CompiledMapping, row: dict[str, Any]) -> Conformed:
     notes = tuple(Note(each["field"], each["rule"], each["value"], each["fatal"]) for each in row["_notes"] or ())
     fields = {each.name: row[each.name] for each in mapping.fields}
     return Conformed(
-        str(row["_landed_id"]), row["_state"], row["_op"], row["_reason"], notes, tuple(row["_findings"] or ()), tuple(row["_keys"] or ()), fields
-    )
+        str(row["_landed_id"]), row["_state"], row["_op"], row["_reason"], notes, tuple(row["_findings"] or ()), tuple(row["_keys"] or ()), fields,
+        row["_source_key"], tuple(fired_in(row["_fired"] or (), mapping.decisions)),
+    )  # fmt: skip
+
+
+def fired_in(words: Sequence[int], decisions: Sequence[str]) -> Iterator[str]:
+    """Yield the decisions whose bit is set: 62 bits a word, numbered by the mapping."""
+    for number, decision in enumerate(decisions):
+        if words[number // BITS] >> (number % BITS) & 1:
+            yield decision
 
 
 def evaluate(session: Session, mapping: CompiledMapping, nodes: Sequence[ir.Node], relation: str, as_of: str) -> dict[ir.Node, Outcome]:
