@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from treaty.errors import StopError as StopError
     from treaty.errors import TreatyError as TreatyError
     from treaty.errors import UsageError as UsageError
+    from treaty.flows.results import RunResult as RunResult
     from treaty.hooks import hook as hook
+    from treaty.lake.verify import VerifyResult as VerifyResult
     from treaty.operations.check import CheckResult as CheckResult
     from treaty.operations.check import check as check
     from treaty.operations.coverage import CoverageResult as CoverageResult
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from treaty.operations.init import InitResult as InitResult
     from treaty.operations.init import init as init
     from treaty.operations.records import records as records
+    from treaty.operations.run import run as run
     from treaty.operations.schema import SchemaResult as SchemaResult
     from treaty.operations.schema import schema as schema
     from treaty.operations.stop import StopResult as StopResult
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
     from treaty.operations.test import test as test
     from treaty.operations.trying import TryResult as TryResult
     from treaty.operations.trying import try_mapping as try_mapping
+    from treaty.operations.verify import verify as verify
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "errors": ("TreatyError", "UsageError", "StopError", "RetryError", "SetAsideError", "DefectError"),
@@ -60,6 +64,10 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.records": ("records",),
     "operations.trying": ("try_mapping", "TryResult"),
     "operations.explain": ("explain", "Explanation"),
+    "operations.run": ("run",),
+    "operations.verify": ("verify",),
+    "flows.results": ("RunResult",),
+    "lake.verify": ("VerifyResult",),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -28,6 +28,8 @@ def do_run(arguments: argparse.Namespace, output: Output) -> int:
             as_of=arguments.as_of, dry=arguments.dry, progress=progress,
         )  # fmt: skip
     if output.as_json:
+        if result.folder_differs:
+            output.error("The folder differs from the applied project, which ran.", "`treaty run --apply` applies the folder.")
         output.json(result)
     else:
         print_run(result, output)
@@ -36,8 +38,8 @@ def do_run(arguments: argparse.Namespace, output: Output) -> int:
 
 def print_run(result: treaty.RunResult, output: Output) -> None:
     """Print what each flow landed, what became of it, and what was delivered."""
-    for notice in result.notices:
-        output.line(notice, "yellow")
+    if result.folder_differs:
+        output.line("The folder differs from the applied project, which ran. `treaty run --apply` applies the folder.", "yellow")
     streams = [(flow, stream) for flow in result.flows for stream in flow.streams]
     if streams:
         rows = [
@@ -49,8 +51,10 @@ def print_run(result: treaty.RunResult, output: Output) -> None:
         rows = [(flow.client, each.sink, each.acknowledged, each.dead_lettered, each.ambiguous, each.coalesced, each.held, each.waiting) for flow, each in sent]
         output.table(("client", "sink", "acknowledged", "dead-lettered", "ambiguous", "coalesced", "held", "waiting"), rows)
     for flow in result.flows:
-        if flow.error:
-            output.line(f"{flow.flow} of {flow.client} failed: {flow.error}", "bold red")
+        for problem in flow.problems:
+            output.line(f"{problem.place}: {problem.message}", "bold red")
+            if problem.remedy:
+                output.line(f"  → {problem.remedy}", "cyan")
     landed = sum(stream.landed for _, stream in streams)
     quarantined = sum(stream.dispositions.get("quarantined", 0) for _, stream in streams)
     if not result.flows:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,12 @@ class FlowResult:
     decisions: Mapping[str, DecisionCount] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
+    def to_json(self) -> dict[str, Any]:
+        """The documented shape; ``problems`` only where there are some."""
+        streams = [{"stream": each.stream, "mapping": each.mapping, "landed": each.landed, "dispositions": each.dispositions} for each in self.streams]
+        shaped = {"flow": self.flow, "client": self.client, "streams": streams, "deliveries": self.deliveries, "decisions": self.decisions}
+        return shaped | ({"problems": self.problems} if self.problems else {})
+
     @property
     def changed(self) -> bool:
         """Whether this run wrote anything for this flow."""
@@ -77,6 +84,10 @@ class RunResult:
     flows: tuple[FlowResult, ...]
     applied_id: str = ""
     folder_differs: bool = False  # the project folder is not what is applied, and --apply was not given
+
+    def to_json(self) -> dict[str, Any]:
+        """The documented shape."""
+        return {"run_id": self.run_id, "ok": self.ok, "flows": self.flows}
 
     @property
     def ok(self) -> bool:

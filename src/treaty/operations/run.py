@@ -4,14 +4,109 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 from uuid import uuid4
 
 from treaty.clock import Clock, system_clock
 from treaty.errors import UsageError
+from treaty.flows.results import RunResult
+from treaty.flows.running import RunSettings, run_flows
+from treaty.lake.applied import AppliedFiles, newest_applied, store_applied
+from treaty.lake.schema import prepare_lake
+from treaty.operations.shapes import dump
 from treaty.operations.workspace import Folder, Workspace, find_workspace
+from treaty.project.findings import Severity, nearest
+from treaty.project.loading import Project, load_project_files
+from treaty.project.overlays import clients
+from treaty.rules.checking import check_project
+from treaty.sessions import Session
 
-if TYPE_CHECKING:
-    from treaty.flows.results import RunResult
-    from treaty.project.loading import Project
-    from treaty.sessions import Session
+Progress: TypeAlias = Callable[[str], None]
+
+
+def run(
+    project: Folder = None,
+    *,
+    environment: str | None = None,
+    client: str | None = None,
+    flow: str | None = None,
+    apply: bool = False,
+    as_of: date | None = None,
+    dry: bool = False,
+    progress: Progress = lambda text: None,
+    clock: Clock = system_clock,
+) -> RunResult:
+    """Run the flows of the applied project. The first run of an empty lake applies the folder.
+
+    Args:
+        client, flow: only these; all where not given.
+        apply: apply the folder first, where it differs from the applied project.
+        as_of: the day of ``as_of()``; today where not given.
+        dry: send nothing to any sink.
+        progress: told what is being done.
+
+    Raises:
+        UsageError: there is no such project, environment, client or flow, or the folder has errors and would be applied.
+        StopError: the database or the lake cannot be used.
+    """
+    workspace = find_workspace(project, environment)
+    day = as_of or clock().date()
+    with workspace.open() as session:
+        prepare_lake(session)
+        applied, running, differs = _applied(session, workspace, day, apply=apply, progress=progress)
+        _ensure_named(running, client, flow)
+        settings = RunSettings(
+            run_id=f"run-{uuid4()}", applied_id=applied.applied_id, as_of=day.isoformat(), site=workspace.site(session), clock=clock,
+            send=workspace.environment.deliver and not dry, progress=progress, client=client, flow=flow,
+        )  # fmt: skip
+        _begin(session, running, settings, day)
+        state = "stopped"
+        result = RunResult(settings.run_id, (), applied.applied_id, differs)
+        try:
+            result = RunResult(settings.run_id, run_flows(session, running, settings), applied.applied_id, differs)
+            state = "ok" if result.ok else "failed"
+        finally:
+            _end(session, settings, state, result)
+    return result
+
+
+def _applied(session: Session, workspace: Workspace, day: date, *, apply: bool, progress: Progress) -> tuple[AppliedFiles, Project, bool]:
+    """Return the applied project, its content read, and whether the folder differs from it."""
+    folder = workspace.project
+    applied = newest_applied(session)
+    same = applied is not None and applied.content_hash == folder.content_hash
+    if applied is not None and (same or not apply):
+        return applied, folder if same else load_project_files(applied.files), not same
+    progress("checking the project")
+    errors = [each for each in check_project(folder, day) if each.severity is Severity.ERROR]
+    if errors:
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        raise UsageError(
+            f"The project is not applied: {errors[0].position}: {errors[0].message}{more}.", remedy=f"{errors[0].remedy} `treaty check` lists every problem."
+        )
+    progress("applying the project")
+    return store_applied(session, folder.files, folder.content_hash), folder, False
+
+
+def _ensure_named(project: Project, client: str | None, flow: str | None) -> None:
+    """Raise UsageError where a client or a flow is named that the applied project has not."""
+    flows = {*project.flows, *(name for overlay in project.overlays.values() for name in overlay.flows)}
+    for kind, name, known in (("client", client, set(clients(project))), ("flow", flow, flows)):
+        if name is not None and name not in known:
+            found = nearest(name, known)
+            remedy = f"Did you mean {found!r}?" if found else f"Known: {', '.join(sorted(known)) or 'none'}. If it is new, apply the folder: `treaty run --apply`."
+            raise UsageError(f"The applied project has no {kind} {name!r}.", remedy=remedy)
+
+
+def _begin(session: Session, project: Project, settings: RunSettings, day: date) -> None:
+    who = [settings.client] if settings.client else list(clients(project))
+    session.as_client("*").execute(
+        "insert into treaty.run (run_id, clients, applied_id, as_of, started_at, state, who) values (%s, %s, %s, %s, %s, 'running', %s)",
+        (settings.run_id, who, settings.applied_id, day, settings.clock(), session.who),
+    )
+
+
+def _end(session: Session, settings: RunSettings, state: str, result: RunResult) -> None:
+    session.as_client("*").execute(
+        "update treaty.run set state = %s, finished_at = %s, summary = %s::jsonb where run_id = %s", (state, settings.clock(), dump(result), settings.run_id)
+    )

@@ -74,8 +74,9 @@ class Workspace:
     def site(self, session: Session) -> Site:
         """Return what connectors may know of this installation."""
         from treaty.connectors.interface import Site
+        from treaty.sessions.guests import guest_database
 
-        return Site(self.root, session.database_for_connectors)
+        return Site(self.root, lambda name: guest_database(session.database, name))
 
     def ensure_ran(self) -> None:
         """Raise UsageError where nothing has run in this environment."""
