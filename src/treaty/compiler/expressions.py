@@ -333,7 +333,9 @@ class _Compiler:
 
     def read_neg(self, tree: Any, depth: int) -> Node | None:
         inner = self.node(tree.this, depth)
-        if isinstance(inner, Literal) and isinstance(inner.value, int | Decimal) and not isinstance(inner.value, bool):
+        if isinstance(inner, Literal) and isinstance(inner.value, Decimal):
+            return Literal(inner.value.copy_negate(), inner.type)  # the operator - would round to 28 digits
+        if isinstance(inner, Literal) and isinstance(inner.value, int) and not isinstance(inner.value, bool):
             return Literal(-inner.value, inner.type)
         return None if inner is None else self.resolved(lambda: resolve_operator("negate", [inner]), tree, [tree.this])
 

@@ -29,9 +29,13 @@ def _sum(rendered: Sequence[str], call: Call) -> str:
     zero = f"CAST(0 AS {kind})"
     if not isinstance(item, DecimalType):
         return f"CASE WHEN {rendered[0]} IS NOT NULL THEN try_cast(coalesce(list_sum({rendered[0]}), 0) AS BIGINT) END"
-    total = f"list_sum({rendered[0]})" if item.precision <= SAFE_SUM_DIGITS else f"TRY(list_sum({rendered[0]}))"
+    total = f"list_sum({rendered[0]})"
+    if item.precision > SAFE_SUM_DIGITS:  # DuckDB sums into 128 bits, which hold somewhat more than 38 digits
+        nines = "9" * (MAX_DIGITS - item.scale) + "." + "9" * item.scale
+        most = f"CAST('{nines}' AS {kind})"
+        total = f"CASE WHEN TRY({total}) BETWEEN -{most} AND {most} THEN TRY({total}) END"
     empty = f"coalesce(list_count({rendered[0]}), 0) = 0"
-    return f"CASE WHEN {rendered[0]} IS NULL THEN NULL WHEN {empty} THEN {zero} ELSE try_cast({total} AS {kind}) END"
+    return f"CASE WHEN {rendered[0]} IS NULL THEN NULL WHEN {empty} THEN {zero} ELSE CAST({total} AS {kind}) END"
 
 
 def _sum_may_fail(call: Call) -> bool:

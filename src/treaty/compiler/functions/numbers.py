@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from treaty.compiler.functions.definition import Fails, Function, constant_value, define, sql_text
 from treaty.compiler.functions.duckdb_types import duckdb_type
-from treaty.compiler.functions.typing import INTEGER_DIGITS, MAX_DIGITS, digits_of
+from treaty.compiler.functions.typing import INTEGER_DIGITS, MAX_DIGITS, SHORT_DIGITS, digits_of
 from treaty.compiler.ir import Call, Node
 from treaty.compiler.types import INTEGER, NULL, DecimalType, ListType, Type
 
@@ -100,14 +100,19 @@ def _whole(rendered: Sequence[str], call: Call) -> str:
     return f"CASE WHEN try_cast(try_cast({rendered[0]} AS BIGINT) AS {duckdb_type(call.args[0].type)}) = {rendered[0]} THEN try_cast({rendered[0]} AS BIGINT) END"
 
 
-def _to_minor(rendered: Sequence[str], call: Call) -> str:
+def _shifted(sql: str, call: Call) -> str:
     kind, digits = digits_of(call.args[0]), number_of(call.args[1])
-    shifted = f"TRY(CAST({rendered[0]} AS {duckdb_type(kind)}) * CAST('1{'0' * digits}' AS DECIMAL({digits + 1},0)))"
-    return f"CASE WHEN {shifted} % 1 = 0 THEN try_cast({shifted} AS BIGINT) END"
+    wide = DecimalType(max(kind.precision, SHORT_DIGITS + 1), kind.scale)
+    return f"TRY(CAST({sql} AS {duckdb_type(wide)}) * CAST('1{'0' * digits}' AS DECIMAL({digits + 1},0)))"
+
+
+def _to_minor(rendered: Sequence[str], call: Call) -> str:
+    shifted = _shifted(rendered[0], call)
+    return f"CASE WHEN TRY({shifted} % 1) = 0 THEN try_cast({shifted} AS BIGINT) END"
 
 
 def _to_minor_why(rendered: Sequence[str], call: Call) -> str:
-    return f"CASE WHEN {rendered[0]} = round({rendered[0]}, {number_of(call.args[1])}) THEN 'overflow' ELSE 'too-many-digits' END"
+    return f"CASE WHEN TRY({_shifted(rendered[0], call)} % 1) <> 0 THEN 'too-many-digits' ELSE 'overflow' END"
 
 
 def _check_minor(args: Sequence[Node]) -> None:

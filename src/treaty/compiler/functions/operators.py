@@ -43,7 +43,10 @@ def render_arithmetic(operator: str, rendered: Sequence[str], call: Call) -> str
         return f"try_cast(CAST({rendered[0]} AS HUGEINT) {operator} CAST({rendered[1]} AS HUGEINT) AS BIGINT)"
     kinds = [digits_of(each) for each in call.args]
     natural = natural_type(operator, call.args)
-    short = all(each.precision <= SHORT_DIGITS for each in kinds) and call.type.precision <= SHORT_DIGITS
+    scale = 0 if operator == "*" else natural.scale  # a sum is computed at the result's scale
+    short = call.type.precision <= SHORT_DIGITS and all(
+        each.precision <= SHORT_DIGITS and each.precision - each.scale + scale <= SHORT_DIGITS for each in kinds
+    )
     sides = [_side(sql, node, kind, short) for sql, node, kind in zip(rendered, call.args, kinds, strict=True)]
     sql = f"({sides[0]} {operator} {sides[1]})"
     if natural.precision > call.type.precision or natural.precision >= MAX_DIGITS:

@@ -9,7 +9,7 @@ from treaty.compiler.functions.definition import Fails, Function, constant_value
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.functions.numbers import number_of
 from treaty.compiler.functions.operators import natural_type, render_arithmetic
-from treaty.compiler.functions.typing import MAX_DIGITS, digits_of
+from treaty.compiler.functions.typing import MAX_DIGITS, SHORT_DIGITS, digits_of
 from treaty.compiler.ir import Call, Node
 from treaty.compiler.types import DecimalType, Type
 
@@ -38,25 +38,35 @@ def _round_type(args: Sequence[Node]) -> Type:
 
 
 def _round(rendered: Sequence[str], call: Call) -> str:
+    """Round half away from zero as DuckDB does, then move by one unit where the rounding wants another neighbour.
+
+    Every part that can overflow is in a TRY of its own: DuckDB computes what stands twice once, outside a TRY around it.
+    """
     given, wanted, mode = digits_of(call.args[0]), call.type, str(constant_value(call.args[2]))
     assert isinstance(wanted, DecimalType)
     sql = rendered[0] if isinstance(call.args[0].type, DecimalType) else f"CAST({rendered[0]} AS {duckdb_type(given)})"
-    near = f"try_cast({sql} AS {duckdb_type(wanted)})"  # DuckDB rounds half away from zero
+    near = f"try_cast({sql} AS {duckdb_type(wanted)})"
     if wanted.scale >= given.scale or mode == "half-up":
         return near
-    unit = f"CAST('{'0.' + '0' * (wanted.scale - 1) + '1' if wanted.scale else '1'}' AS {duckdb_type(DecimalType(wanted.scale + 1, wanted.scale))})"
-    step = f"CASE WHEN {sql} < 0 THEN -{unit} ELSE {unit} END"
-    half = f"abs({near} - {sql}) * 2 = {unit}"
-    back = f"{near} - ({step})"
-    chosen = {
-        "down": f"CASE WHEN abs({near}) > abs({sql}) THEN {back} ELSE {near} END",
-        "up": f"CASE WHEN abs({near}) < abs({sql}) THEN {near} + ({step}) ELSE {near} END",
-        "floor": f"CASE WHEN {near} > {sql} THEN {near} - {unit} ELSE {near} END",
-        "ceiling": f"CASE WHEN {near} < {sql} THEN {near} + {unit} ELSE {near} END",
-        "half-down": f"CASE WHEN {half} THEN {back} ELSE {near} END",
-        "half-even": f"CASE WHEN {half} AND {near} % ({unit} * 2) <> 0 THEN {back} ELSE {near} END",
+    wide = DecimalType(min(given.precision + 1, MAX_DIGITS), given.scale)
+    unit, half = _literal("1", wanted.scale, wanted.scale), _literal("5", wanted.scale + 1, given.scale)
+    over = f"TRY(try_cast({near} AS {duckdb_type(wide)}) - {sql})"  # above zero where the neighbour is the higher one
+    lower, higher = f"try_cast(TRY({near} - {unit}) AS {duckdb_type(wanted)})", f"try_cast(TRY({near} + {unit}) AS {duckdb_type(wanted)})"
+    back = f"CASE WHEN {over} > 0 THEN {lower} ELSE {higher} END"
+    moves = {
+        "down": f"WHEN {over} > 0 AND {sql} > 0 THEN {lower} WHEN {over} < 0 AND {sql} < 0 THEN {higher}",
+        "up": f"WHEN {over} < 0 AND {sql} > 0 THEN {higher} WHEN {over} > 0 AND {sql} < 0 THEN {lower}",
+        "floor": f"WHEN {over} > 0 THEN {lower}",
+        "ceiling": f"WHEN {over} < 0 THEN {higher}",
+        "half-down": f"WHEN abs({over}) = {half} THEN {back}",
+        "half-even": f"WHEN abs({over}) = {half} AND {near} % {_literal('2', wanted.scale, wanted.scale)} <> 0 THEN {back}",
     }[mode]
-    return f"try_cast(TRY({chosen}) AS {duckdb_type(wanted)})"
+    return f"CASE {moves} WHEN {over} IS NOT NULL THEN {near} END"
+
+
+def _literal(digit: str, place: int, scale: int) -> str:
+    """Return SQL of a number that is one digit, so many places after the point."""
+    return f"CAST('{digit}e-{place}' AS {duckdb_type(DecimalType(scale + 1, scale))})"
 
 
 def _round_may_fail(call: Call) -> bool:
@@ -79,15 +89,15 @@ def _divide(rendered: Sequence[str], call: Call) -> str:
     below = _unscaled(rendered[1], right, max(-shift, 0))
     quotient, remainder = f"({above} // {below})", f"({above} % {below})"
     away = f"CASE WHEN ({above} < 0) <> ({below} < 0) THEN -1 ELSE 1 END"
-    twice, size = f"abs({remainder}) * 2", f"abs({below})"
+    left_over, missing = f"abs({remainder})", f"(abs({below}) - abs({remainder}))"
     moved = {
         "down": "false",
         "up": f"{remainder} <> 0",
         "floor": f"{remainder} <> 0 AND ({away}) = -1",
         "ceiling": f"{remainder} <> 0 AND ({away}) = 1",
-        "half-up": f"{twice} >= {size}",
-        "half-down": f"{twice} > {size}",
-        "half-even": f"{twice} > {size} OR ({twice} = {size} AND {quotient} % 2 <> 0)",
+        "half-up": f"{left_over} >= {missing}",
+        "half-down": f"{left_over} > {missing}",
+        "half-even": f"{left_over} > {missing} OR ({left_over} = {missing} AND {quotient} % 2 <> 0)",
     }[str(constant_value(call.args[3]))]
     whole = f"({quotient} + CASE WHEN {moved} THEN {away} ELSE 0 END)"
     unit = f"CAST('1e-{call.type.scale}' AS {duckdb_type(DecimalType(call.type.scale + 1, call.type.scale))})"
@@ -99,8 +109,9 @@ def _unscaled(sql: str, kind: DecimalType, shift: int) -> str:
     factor = kind.scale + shift
     if factor == 0:
         return f"CAST({sql} AS HUGEINT)"
+    wide = DecimalType(max(kind.precision, SHORT_DIGITS + 1), kind.scale)
     power = f"CAST('1{'0' * factor}' AS DECIMAL({min(factor + 1, MAX_DIGITS)},0))"
-    return f"CAST(CAST({sql} AS {duckdb_type(kind)}) * {power} AS HUGEINT)"
+    return f"TRY(CAST(CAST({sql} AS {duckdb_type(wide)}) * {power} AS HUGEINT))"
 
 
 def _check_divide(args: Sequence[Node]) -> None:

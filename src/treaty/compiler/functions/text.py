@@ -14,6 +14,7 @@ ODD_WHITE = WHITE.replace(" ", "", 1)
 # Characters that nobody sees: soft hyphen, zero-width space and joiners, marks of direction, word joiner, byte order mark.
 INVISIBLE = r"\x{AD}\x{200B}-\x{200F}\x{202A}-\x{202E}\x{2060}-\x{2064}\x{FEFF}"
 CONTROLS = r"\x00-\x08\x0B\x0C\x0E-\x1F\x7F"
+LONGEST = 1_000_000_000  # characters; DuckDB stops at offsets beyond 32 bits
 # Letters that no accent makes, and what they are written as in ASCII.
 LETTERS = {
     "ß": "ss",
@@ -103,7 +104,8 @@ def _trim_all(rendered: Sequence[str], call: Call) -> str:
 
 def _substring(rendered: Sequence[str], call: Call) -> str:
     text, start, length = rendered
-    return f"CASE WHEN {start} >= 1 AND {length} >= 0 THEN substring({text}, {start}, {length}) END"
+    bounded = f"substring({text}, least({start}, {LONGEST}), least({length}, {LONGEST}))"
+    return f"CASE WHEN {start} >= 1 AND {length} >= 0 THEN {bounded} END"
 
 
 def _padded(side: str) -> Render:

@@ -127,7 +127,7 @@ class Frame:
         elif isinstance(node, ir.Present):
             self.columns[node] = self.define("w", self.present(node.path), 0)
         elif self._deserves(node):
-            self.columns[node] = self.define("v", render_value(node, self._below(node)), level)
+            self.columns[node] = self.define("v", render_value(node, self._below(node), self._source_reason), level)
         else:
             return level
         return self.columns[node].level + 1
@@ -175,7 +175,7 @@ class Frame:
 
     def value(self, node: ir.Node) -> str:
         """Return SQL for a prepared node's value (null where it failed)."""
-        return self._column(node) or render_value(node, self._column)
+        return self._column(node) or render_value(node, self._column, self._source_reason)
 
     def reason(self, node: ir.Node) -> str | None:
         """Return SQL for a prepared node's reason, or None when it cannot fail."""
@@ -190,7 +190,9 @@ class Frame:
             return f"array_to_string({self._lists[found]}, ' | ')"
         return f"CAST({self.value(found)} AS VARCHAR)"
 
-    def _source_reason(self, node: ir.Source) -> str | None:
+    def _source_reason(self, node: ir.Node) -> str | None:
+        if not isinstance(node, ir.Source | ir.Each) or node.path is None:
+            return None
         if node.path.up:
             assert self.parent is not None
             return self.parent._source_reason(ir.Source(ir.SourcePath(node.path.steps, node.path.up - 1), node.type))

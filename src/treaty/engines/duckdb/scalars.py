@@ -118,7 +118,7 @@ def _call_value(node: Call, columns: Columns, reasons: Columns) -> str:
 
 def _unless_failed(operands: Iterable[Node], columns: Columns, reasons: Columns, sql: str) -> str:
     """Return SQL that is null where an operand failed."""
-    tests = [f"{reason} IS NULL" for each in operands if (reason := _reason(each, columns, reasons)) is not None]
+    tests = dict.fromkeys(f"{reason} IS NULL" for each in operands if (reason := _reason(each, columns, reasons)) is not None)
     return f"CASE WHEN {' AND '.join(tests)} THEN {sql} END" if tests else sql
 
 
@@ -206,8 +206,10 @@ def render_reason(node: Node, columns: Columns = no_columns, reasons: Columns = 
 
 def _reason(node: Node, columns: Columns, reasons: Columns) -> str | None:
     match node:
-        case Source() | Lookup() | Each():
+        case Source() | Each():
             return reasons(node)
+        case Lookup(key=key):
+            return _first([each for each in (_reason(key, columns, reasons), reasons(node)) if each is not None])
         case Call():
             return _call_reason(node, columns, reasons)
         case Case():
@@ -221,7 +223,8 @@ def _reason(node: Node, columns: Columns, reasons: Columns) -> str | None:
     return None
 
 
-def _first(parts: list[str]) -> str | None:
+def _first(reasons: list[str]) -> str | None:
+    parts = list(dict.fromkeys(reasons))
     if len(parts) < 2:
         return parts[0] if parts else None
     return f"coalesce({', '.join(parts)})"
