@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import date
 from pathlib import Path
 
 import pytest
 import yaml
 from jsonschema import Draft201909Validator
 
+from treaty.operations.check import check
 from treaty.project.contracts import contract_schema
 from treaty.project.declarations import DataContract, SchemaProperty
 from treaty.project.files import catalog_folder
@@ -51,6 +53,13 @@ def test_contract_is_valid(path: Path) -> None:
 def test_loads_without_findings(name: str) -> None:
     """The loader has nothing to say about what ships."""
     assert [] == [str(each) for each in load(name).findings]
+
+
+@pytest.mark.parametrize("name", PROJECTS)
+def test_check_finds_nothing(name: str) -> None:
+    """Rules, compiler and the examples of all decisions have nothing to say about what ships."""
+    result = check(CATALOG / name, as_of=date(2026, 11, 21))
+    assert (True, []) == (result.ok, [str(each) for each in result.findings])
 
 
 @pytest.mark.parametrize("name", PROJECTS)
