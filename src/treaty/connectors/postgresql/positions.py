@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
 
 from treaty.connectors.interface import Cursor
 from treaty.connectors.postgresql import PostgresqlRead
@@ -61,7 +60,7 @@ class Position:
         """The rows after a position."""
         return sql.SQL("({}) > ({})").format(self.order(), sql.SQL(", ").join(self._literals(last)))
 
-    def is_before(self, one: tuple[str, ...], other: tuple[str, ...]) -> sql.Composable:
+    def is_before(self, one: tuple[str, ...], other: tuple[str, ...]) -> sql.Composed:
         """Whether one position lies before another."""
         comma = sql.SQL(", ")
         return sql.SQL("select ({}) < ({})").format(comma.join(self._literals(one)), comma.join(self._literals(other)))
@@ -77,12 +76,12 @@ class Position:
         types = [self.table.columns[name].type for name in self.names]
         return [typed(sql.Literal(value), kind) for kind, value in zip(types, last, strict=True)]
 
-    def state(self, last: tuple[str, ...], window: Window | None) -> Cursor:
+    def state(self, last: tuple[str, ...], window: Window) -> Cursor:
         """Return the position as it is kept."""
-        kept: dict[str, Any] = {"table": f"{self.table.schema}.{self.table.name}", "by": list(self.names), "after": list(last)}
-        if window is not None:
-            kept["window"] = [window.rows, window.digest]
-        return kept
+        return {
+            "table": f"{self.table.schema}.{self.table.name}", "by": list(self.names), "after": list(last),
+            "window": [window.rows, window.digest],
+        }  # fmt: skip
 
 
 def _overlap(declared: str | None, category: str, kind: str, place: str) -> sql.Composable | None:

@@ -14,7 +14,6 @@ from treaty.connectors.configuration import read_configuration
 from treaty.connectors.interface import DeliveryItem, ItemResult, Site, WriteRequest
 from treaty.connectors.postgresql import PostgresqlConnection, PostgresqlWrite
 from treaty.connectors.postgresql.session import (
-    Table,
     as_treaty_error,
     connect,
     ensure_unique,

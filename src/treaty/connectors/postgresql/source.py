@@ -136,12 +136,11 @@ class _Reading:
             more = self._is_true(sql.SQL("select exists (select from {} where {} and {})").format(self.table.identifier, position.regular(), beyond))
             if not more and after is not None and self._is_true(position.is_before(last, after)):
                 last = after  # rows at the position are gone: it does not go back
-            window = None if more else self._window(position, last)
-            yield from self._yield_page(self.origin, page, position.state(last, window), complete=False)
+            yield from self._yield_page(self.origin, page, position.state(last, self._window(position, last)), complete=False)
             if not more:
                 return
 
-    def _is_true(self, query: sql.Composable) -> bool:
+    def _is_true(self, query: sql.Composed) -> bool:
         row = self.connection.execute(query).fetchone()
         return bool(row and row[0])
 

@@ -21,7 +21,7 @@ def _load(connection: ClientConnection, table: Table, columns: Sequence[str], it
     connection.execute(
         sql.SQL("create temp table {} ({}) on commit drop").format(
             ITEMS,
-            COMMA.join([*map(sql.SQL, ("item integer", "delivery_key text", "version bigint", "op text", "message_id text")), *fields]),  # type: ignore[arg-type]
+            COMMA.join([*map(sql.SQL, ("item integer", "delivery_key text", "version bigint", "op text", "message_id text")), *fields]),
         )
     )
     types = [table.columns[name].type for name in columns]
@@ -95,7 +95,7 @@ class Upsert:
             ).format(items=ITEMS, side=side.identifier)
         )
 
-    def _upsert(self) -> sql.Composable:
+    def _upsert(self) -> sql.Composed:
         names = [sql.Identifier(name) for name in self._columns]
         values = [_cast(self._table, self._columns, number) for number in range(len(self._columns))]
         changed = [name for name in self._columns if name not in self._key]
@@ -104,19 +104,19 @@ class Upsert:
             values.append(sql.SQL("i.version"))
             changed.append(self._write.version_column)
         sets = COMMA.join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in changed)
-        conflict = sql.SQL("do update set {} where {}").format(sets, self._newer(sql.Identifier("excluded", self._write.version_column)))
+        conflict: sql.Composable = sql.SQL("do update set {} where {}").format(sets, self._newer(sql.Identifier("excluded", self._write.version_column)))
         if not changed:
             conflict = sql.SQL("do nothing")
         return sql.SQL("insert into {} as t ({}) select {} from {} i where {} on conflict ({}) {}").format(
             self._table.identifier, COMMA.join(names), COMMA.join(values), ITEMS, self._wanted("upsert"), COMMA.join(map(sql.Identifier, self._key)), conflict
         )  # fmt: skip
 
-    def _delete(self) -> sql.Composable:
+    def _delete(self) -> sql.Composed:
         return sql.SQL("delete from {} t using {} i where {} and {} and {}").format(
             self._table.identifier, ITEMS, self._wanted("delete"), self._matches(), self._newer(sql.SQL("i.version"))
         )
 
-    def _archive(self) -> sql.Composable:
+    def _archive(self) -> sql.Composed:
         column = self._table.find(self._write.archive_column, "archive_column")
         sets = [sql.SQL("{} = {}").format(sql.Identifier(column.name), sql.SQL("true" if column.category == "B" else "transaction_timestamp()"))]
         if self._side is None:
@@ -126,11 +126,11 @@ class Upsert:
         )
 
     def _results(self, items: Sequence[DeliveryItem]) -> list[tuple[DeliveryItem, ItemResult]]:
-        remote = sql.SQL("t.{}::text").format(sql.Identifier(self._write.id_column)) if self._write.id_column else sql.SQL("null::text")
+        remote = typed(sql.Identifier("t", self._write.id_column) if self._write.id_column else sql.SQL("null"), "text")
         if self._side is None:
-            version, join = sql.SQL("t.{}").format(sql.Identifier(self._write.version_column)), sql.SQL("")
+            version, join = sql.Identifier("t", self._write.version_column), sql.Composed([])
         else:
-            version, join = sql.SQL("s.version"), sql.SQL("left join {} s using (delivery_key)").format(self._side.identifier)
+            version, join = sql.Identifier("s", "version"), sql.SQL("left join {} s using (delivery_key)").format(self._side.identifier)
         rows = self._connection.execute(
             sql.SQL("select i.item, {}, {} from {} i {} left join {} t on {}").format(version, remote, ITEMS, join, self._table.identifier, self._matches())
         ).fetchall()
@@ -166,7 +166,7 @@ class Insert:
         if self._message is not None:
             names.append(sql.Identifier(self._message))
             values.append(typed(sql.SQL("i.message_id"), self._table.columns[self._message].type))
-        conflict = sql.SQL("on conflict ({}) do nothing").format(sql.Identifier(self._message)) if self._message and self._unique else sql.SQL("")
+        conflict: sql.Composable = sql.SQL("on conflict ({}) do nothing").format(sql.Identifier(self._message)) if self._message and self._unique else sql.SQL("")
         self._connection.execute(
             sql.SQL("insert into {} ({}) select {} from {} i order by i.item {}").format(
                 self._table.identifier, COMMA.join(names), COMMA.join(values), ITEMS, conflict
