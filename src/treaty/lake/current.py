@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from treaty.lake.names import LAKE, contribution_table, golden_end_table, golden_table, quote_name, quote_text
+from treaty.lake.scope import ClientScope, OneClient, audit_wide_scope
+from treaty.sessions import Session
 
 STEWARD = "steward"  # the built-in system of corrections
 PIN = "=:"  # a match key that ties a correction to one member
@@ -23,11 +25,6 @@ class Connection(Protocol):
 
     def execute(self, query: str, parameters: Any = ...) -> Any:
         """Run one statement and return a cursor."""
-
-
-def ids(values: list[str] | tuple[str, ...]) -> str:
-    """Return a parenthesised SQL list of UUID literals; an empty one matches nothing."""
-    return "(" + (", ".join(f"{quote_text(value)}::uuid" for value in values) or "null::uuid") + ")"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +64,11 @@ def model_fields(connection: Connection, tables: ModelTables) -> list[str]:
     return [name for name, _ in columns(connection, tables.golden) if not name.startswith("_")]
 
 
+def of_client(client: str | None, column: str = "_client") -> str:
+    """Return the SQL condition that picks one client's rows; None picks everybody's, which only an audited scope may ask for."""
+    return "true" if client is None else f"{column} = {quote_text(client)}"
+
+
 def effective_dispositions(tables: ModelTables, where: str) -> str:
     """Select (_landed_id, _mapping, _generation, state, reason) as it stands, of the disposition rows that ``where`` picks."""
     return f"""
@@ -74,38 +76,47 @@ def effective_dispositions(tables: ModelTables, where: str) -> str:
         from {tables.table("disposition")} where {where} group by all"""
 
 
-def current_generations(tables: ModelTables, client: str) -> str:
-    """Select (_mapping, _generation): the one generation of each mapping that readers see."""
-    return f"select _mapping, max(_generation) as _generation from {tables.table('generation')} where _client = {quote_text(client)} group by all"
+def current_generations(tables: ModelTables, client: str | None) -> str:
+    """Select (_client, _mapping, _generation): the one generation of each mapping that readers see."""
+    return f"select _client, _mapping, max(_generation) as _generation from {tables.table('generation')} where {of_client(client)} group by all"
 
 
-def current_contributions(tables: ModelTables, client: str, select: str = "c.*", where: str = "true", join: str = "") -> str:
+def current_contributions(tables: ModelTables, client: str | None, select: str = "c.*", where: str = "true", join: str = "") -> str:
     """Select from the contributions ``c`` that are canonical now; tombstones are not among them. ``join`` narrows ``c`` first."""
     return f"""
         select {select} from {tables.contribution} c {join}
-        semi join ({current_generations(tables, client)}) g on g._mapping = c._mapping and g._generation = c._generation
-        anti join (select _landed_id, _mapping, _generation from ({effective_dispositions(tables, f"_client = {quote_text(client)}")})
+        anti join ({current_generations(tables, client)}) g on g._client = c._client and g._mapping = c._mapping and g._generation <> c._generation
+        anti join (select _landed_id, _mapping, _generation from ({effective_dispositions(tables, of_client(client))})
                    where state <> 'canonical') d
             on d._landed_id = c._landed_id and d._mapping = c._mapping and d._generation = c._generation
-        where c._client = {quote_text(client)} and c._op <> 'delete' and {where}"""
+        where {of_client(client, "c._client")} and c._op <> 'delete' and {where}"""
 
 
-def latest_xref(tables: ModelTables, client: str, where: str = "true", source: str = "") -> str:
+def latest_xref(tables: ModelTables, client: str | None, where: str = "true", source: str = "") -> str:
     """Select each member's latest cross-reference row, with ``ended`` telling whether it stands no more; ``source`` stands in for the table."""
     return f"""
         select x._member_id, unnest(x._row), coalesce(e._batch >= x._row._batch, false) as ended from (
-            select _member_id, arg_max({{'_canonical_id': _canonical_id, '_keys': _keys, '_system': _system, '_stream': _stream,
-                '_source_key': _source_key, '_matched_by': _matched_by, '_valid_from': _valid_from, '_batch': _batch}}, _batch) as _row
+            select _member_id, arg_max({{'_client': _client, '_canonical_id': _canonical_id, '_keys': _keys, '_system': _system,
+                '_stream': _stream, '_source_key': _source_key, '_matched_by': _matched_by, '_valid_from': _valid_from, '_batch': _batch}},
+                _batch) as _row
             from {source or tables.table("xref")}
-            where _client = {quote_text(client)} and _model = {quote_text(tables.model)} and _member_id is not null and {where} group by _member_id) x
+            where {of_client(client)} and _model = {quote_text(tables.model)} and _member_id is not null and {where} group by _member_id) x
         left join (select _member_id, _canonical_id, max(_batch) as _batch from {tables.table("xref_end")}
-                   where _model = {quote_text(tables.model)} group by all) e
+                   where {of_client(client)} and _model = {quote_text(tables.model)} group by all) e
             on e._member_id = x._member_id and e._canonical_id = x._row._canonical_id"""
 
 
-def current_golden(tables: ModelTables, client: str, select: str = "g.*", where: str = "true") -> str:
+def current_golden(tables: ModelTables, client: str | None, select: str = "g.*", where: str = "true") -> str:
     """Select from the golden versions ``g`` that have not ended, deleted ones included."""
     return f"""
         select {select} from {tables.golden} g
         anti join {tables.golden_end} e on e._canonical_id = g._canonical_id and e._version = g._version
-        where g._client = {quote_text(client)} and {where}"""
+        where {of_client(client, "g._client")} and {where}"""
+
+
+def client_or_none(session: Session, scope: ClientScope) -> str | None:
+    """Return the scope's one client, or None for all of them, having audited that."""
+    if isinstance(scope, OneClient):
+        return scope.client
+    audit_wide_scope(session, scope)
+    return None

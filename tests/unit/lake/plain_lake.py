@@ -113,9 +113,7 @@ class PlainLake:
 
     def land(self, rows: Sequence[Row]) -> list[Landed]:
         """Append rows to the landed table."""
-        received_at = START + timedelta(minutes=self.batch)
-        landed = [Landed(row, UUID(int=(self.batch << 64) + place + 1), received_at, self.batch) for place, row in enumerate(rows)]
-        self.landed.extend(landed)
+        landed = self._landed(rows, START + timedelta(minutes=self.batch))
         system = rows[0].system
         self.connection.execute(f"create table if not exists lake.landed_{system}__s ({LANDED})")
         for each in landed:
@@ -124,6 +122,11 @@ class PlainLake:
                 "? as _source_version, ?::timestamptz as _received_at, ? as _op, ? as _batch",
                 [each.landed_id, each.row.key, each.row.version, each.received_at, each.row.op, each.batch],
             )
+        return landed
+
+    def _landed(self, rows: Sequence[Row], received_at: datetime) -> list[Landed]:
+        landed = [Landed(row, UUID(int=(self.batch << 64) + place + 1), received_at, self.batch) for place, row in enumerate(rows)]
+        self.landed.extend(landed)
         return landed
 
     def fill(self, landed: Sequence[Landed], generation: int) -> None:
@@ -145,8 +148,11 @@ class PlainLake:
                 [each.landed_id, f"{row.system}.s", generation, row.system, row.key, row.version, each.received_at, row.op, each.member_id,
                  each.keys, row.fired, row.a, row.b],
             )  # fmt: skip
-        self.connection.execute(f"delete from lake.generation where _mapping = '{landed[0].row.system}.s'")
-        self.connection.execute("insert into lake.generation values ('main', ?, ?, 'x', 1)", [f"{landed[0].row.system}.s", generation])
+        self.generations(landed[0].row.system, generation)
+
+    def generations(self, system: str, generation: int) -> None:
+        """Say which generation of a mapping counts."""
+        self.connection.execute("insert into lake.generation values ('main', ?, ?, 'x', ?)", [f"{system}.s", generation, self.batch])
 
 
 def plain_lake(**settings: Any) -> Iterator[PlainLake]:
