@@ -12,6 +12,7 @@ import re
 SPECIAL = ":[]{},#"
 OFFSET = 0xE000  # the private use area of Unicode
 _UNMASK = {OFFSET + ord(sign): sign for sign in SPECIAL}
+_MASKED = re.compile("[" + "".join(chr(code) for code in _UNMASK) + "]")
 _LINE = re.compile(r"^(?P<indent>\s*(?:- +)*)(?P<key>[\w./-]+|\"[^\"]*\"|'[^']*'): +(?P<value>\S.*)$")
 _BLOCK = re.compile(r"[|>][+-]?[0-9]?\s*(#.*)?$")
 _COMMENT = re.compile(r"\s#")
@@ -19,7 +20,7 @@ _COMMENT = re.compile(r"\s#")
 
 def unmask(text: str) -> str:
     """Restore the characters that :func:`mask` replaced."""
-    return text.translate(_UNMASK) if any(OFFSET < ord(sign) < OFFSET + 128 for sign in text) else text
+    return text.translate(_UNMASK) if _MASKED.search(text) else text
 
 
 def mask(text: str) -> str | None:

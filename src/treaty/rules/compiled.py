@@ -16,7 +16,6 @@ from treaty.rules.interface import CheckedProject, Rule, properties_of
 from treaty.rules.models import type_problem
 from treaty.rules.names import mapping_streams
 
-
 # What the compiler meets on its way and rules of this package find whole, each at one place.
 OTHERS_RULES = ("recursive-decision", "duplicate-function", "overlapping-decisions")
 
@@ -91,7 +90,7 @@ def decision_findings(checked: CheckedProject) -> Iterator[Finding]:
     from treaty.compiler.decisions import Library
 
     for view in (checked.standard, *(checked.client_views[client] for client, each in checked.project.overlays.items() if each.decisions)):
-        yield from Library(view).check()
+        yield from Library(view).findings()
 
 
 def explain_calls(checked: CheckedProject, finding: Finding) -> Finding:

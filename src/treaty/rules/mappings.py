@@ -20,13 +20,11 @@ class HiddenDecision(Rule):
 
     def check(self, checked: CheckedProject) -> Iterator[Finding]:
         choosing = choosing_functions()
-        written: list[tuple[set[str], WrittenCell]] = []
-        for view, mapping in checked.mappings():
-            written.extend((set(decision_functions(view)), each) for each in cells_of(mapping))
-        for view, system in checked.systems():
-            written.extend((set(decision_functions(view)), each) for each in stream_cells(system))
-        for decided, cell in written:
-            for call in calls_of(cell):
+        written: list[tuple[set[str], Iterator[WrittenCell]]] = []
+        written += [(set(decision_functions(view)), cells_of(mapping)) for view, mapping in checked.mappings()]
+        written += [(set(decision_functions(view)), stream_cells(system)) for view, system in checked.systems()]
+        for decided, cells in written:
+            for call in (call for cell in cells for call in calls_of(cell)):
                 if call.name in choosing and call.name not in decided:
                     yield self.finding(f"{call.name}() chooses, and no decision says why", call.position)
 

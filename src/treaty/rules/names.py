@@ -144,7 +144,7 @@ class UnknownField(Rule):
                 yield from self.mapped(checked, mapping, mapping.fields, mapping.to, "fields")
         for model in checked.project.models.values():
             for path, declared, beside in properties_of(model):
-                names = [each.name for each in (*beside, *model.properties)]
+                names = [*(each.name for each in beside), *(known for known, _, _ in properties_of(model))]
                 if declared.currency is not None and declared.currency not in names:
                     message = f"the currency of {path} is no property beside it"
                     yield self.finding(message, model.at(f"{path}.currency"), suggest(declared.currency, names, self.remedy))
