@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from treaty.errors import RetryError
 from treaty.lake.current import Connection, columns
 from treaty.lake.dispositions import find_set_aside, rank_versions, write_dispositions
 from treaty.lake.golden import WIDE_COLUMNS, find_causes, write_golden
@@ -34,6 +35,7 @@ def resolve(connection: Connection, task: ResolveTask) -> Resolved:
 def _work_out(connection: Connection, task: ResolveTask) -> Resolved:
     fields = [name for name, _ in columns(connection, task.conformed) if not name.startswith("_")]
     task = _unknown_rows(connection, task)
+    _ensure_order(connection, task)
     find_set_aside(connection, task)
     known = find_xref(connection, task)
     if find_hot(connection, task, known):
@@ -51,6 +53,16 @@ def _work_out(connection: Connection, task: ResolveTask) -> Resolved:
     prepared = tuple(each for each in everything if each.rows)
     written = sum(each.rows for each in prepared if each.table == golden_table(task.tables.model))
     return Resolved(prepared, _counts(connection, task), written, found)
+
+
+def _ensure_order(connection: Connection, task: ResolveTask) -> None:
+    """Refuse a batch that took its number before another one of the same model committed: what is current goes by these numbers."""
+    row = connection.execute(f"select max(_batch) from {task.tables.golden} where _client = {quote_text(task.client)}").fetchone()
+    if row is not None and row[0] is not None and row[0] >= task.batch:
+        raise RetryError(
+            f"Batch {row[0]} of {task.tables.model} was committed after batch {task.batch} of {task.mapping} began.",
+            remedy="Run again: the batch takes a new number.",
+        )
 
 
 def _unknown_rows(connection: Connection, task: ResolveTask) -> ResolveTask:
