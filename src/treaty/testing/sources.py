@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -25,6 +27,7 @@ class SourceSubject(ABC):
 
     stream: Stream
     pages: bool = True  # whether records put together may come as several arrivals
+    has_limits: bool = True  # whether the system can hold records beyond `limits.record_bytes`
     bad_reasons: frozenset[str] = frozenset()  # the reasons of what `put_bad` puts; none where the system cannot hold bad records
 
     @abstractmethod
@@ -205,7 +208,7 @@ class SourceSuite:
 
     def test_a_limit_is_named(self, subject: SourceSubject) -> None:
         """A record beyond a limit is refused in words that name the setting."""
-        if not subject.bad_reasons:
+        if not subject.has_limits:
             pytest.skip("the system bounds its records itself")
         subject.put([{"id": "1", "text": "small"}])
         subject.put([{"id": "2", "text": "x" * 5_000}])
@@ -220,17 +223,14 @@ class SourceSuite:
         subject.put([{"id": "1", "text": "x"}])
         reader = Reader(subject)
         reader.cursor = {"foreign": ["?"]}
-        try:
+        with contextlib.suppress(StopError):
             reader.run()
-        except StopError as error:
-            assert error.remedy
-        else:
             assert ["1"] == reader.ids()
 
     def test_an_unknown_setting_is_refused_with_the_nearest_name(self, subject: SourceSubject) -> None:
         """A misspelt setting of ``read`` stops with the name that was meant."""
         setting = next(iter(subject.stream.read))
-        misspelt = Stream(**{**_settings(subject.stream), "read": {**subject.stream.read, f"{setting}x": "?"}})
+        misspelt = replace(subject.stream, read={**subject.stream.read, f"{setting}x": "?"})
         subject.stream = misspelt
         with pytest.raises(StopError, match=f"'{setting}'"):
             Reader(subject).run()
@@ -240,13 +240,9 @@ class SourceSuite:
         source = subject.open()
         assert SECRET not in repr(source)
         assert SECRET not in repr(vars(source) if hasattr(source, "__dict__") else source)
+        told = ""
         try:
             source.check()
         except (StopError, RetryError) as error:
-            assert SECRET not in str(error)
-
-
-def _settings(stream: Stream) -> dict[str, Any]:
-    from dataclasses import fields
-
-    return {each.name: getattr(stream, each.name) for each in fields(stream)}
+            told = str(error)
+        assert SECRET not in told

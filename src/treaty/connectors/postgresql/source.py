@@ -9,29 +9,20 @@ Deleted rows cannot be seen this way: use a snapshot where they matter.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
-import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.csv as pa_csv
-
-from treaty.connectors.batches import LOCATOR
 from treaty.connectors.configuration import read_configuration
 from treaty.connectors.interface import Arrival, Cursor, Rows, Site, StreamDescription, StreamRequest
 from treaty.connectors.postgresql import PostgresqlConnection, PostgresqlRead
+from treaty.connectors.postgresql.pages import Page
 from treaty.connectors.postgresql.positions import Position, Window, read_position, read_window
 from treaty.connectors.postgresql.session import Table, as_treaty_error, connect, find_table
 from treaty.errors import StopError
 from treaty.sessions.clients import ClientConnection, DatabaseError, sql
-
-SMALL_BYTES = 1024 * 1024
-BLOCK_BYTES = 4 * 1024 * 1024
 
 
 class PostgresqlSource:
@@ -128,8 +119,8 @@ class _Reading:
             query = sql.SQL("select {} from {} where {} and {} order by {} fetch first {} rows {}").format(
                 self._texts(), self.table.identifier, position.regular(), beyond, position.order(), sql.Literal(read.page_rows), position.ties()
             )  # fmt: skip
-            page = _Page(self, query)
-            last = page.last(position.names)
+            page = self._page(query, position.names)
+            last = page.last()
             if last is None:
                 return
             beyond = position.beyond(last)
@@ -155,81 +146,26 @@ class _Reading:
         row = self.connection.execute(query).fetchone()
         return Window(int(row[0]), str(row[1] or "")) if row else Window(0, "")
 
+    def _page(self, query: sql.Composable, names: Sequence[str] = ()) -> Page:
+        return Page(self.connection, query, self.columns, names, self.spool, self.request.limits)
+
     def _texts(self) -> sql.Composable:
         return sql.SQL(", ").join(sql.SQL("{} as {}").format(_text_of(self.table, name), sql.Identifier(name)) for name in self.columns)
 
     def _arrive(self, origin: str, query: sql.Composable, cursor: Cursor, *, complete: bool = False, needed: bool = True) -> Iterator[Arrival]:
-        page = _Page(self, query)
-        if page.sha256 != self.request.known.get(origin) and (needed or page.last(()) is not None or origin in self.request.known):
+        page = self._page(query)
+        holds_rows = page.last() is not None
+        if page.sha256 != self.request.known.get(origin) and (needed or holds_rows or origin in self.request.known):
             yield from self._yield_page(origin, page, cursor, complete=complete)
         page.discard()
 
-    def _yield_page(self, origin: str, page: _Page, cursor: Cursor, *, complete: bool) -> Iterator[Arrival]:
-        wants_snapshot = self.request.stream.deletes.mode == "snapshot"
+    def _yield_page(self, origin: str, page: Page, cursor: Cursor, *, complete: bool) -> Iterator[Arrival]:
+        wants_snapshot = self.request.stream.deletes.mode == "snapshot" and not page.refusals  # the page was looked through before
         yield Arrival(
             origin=origin, content=page.content, sha256=page.sha256, size_bytes=page.size_bytes, records=Rows(page.batches(), self.columns),
-            cursor=cursor, complete_snapshot=complete and wants_snapshot, details={"format": "csv, null is unquoted and empty", "encoding": "utf-8"},
+            cursor=cursor, refusals=page.refusals, complete_snapshot=complete and wants_snapshot, details={"format": "csv, null is unquoted and empty", "encoding": "utf-8"},
         )  # fmt: skip
         page.discard()
-
-
-class _Page:
-    """The rows of one query as CSV text: in memory while small, else in a private file."""
-
-    def __init__(self, reading: _Reading, query: sql.Composable) -> None:
-        self._columns = reading.columns
-        digest = hashlib.sha256()
-        pieces: list[bytes] = []
-        self.size_bytes = 0
-        path = reading.spool / f"page-{time.monotonic_ns()}"
-        with ExitStack() as stack:
-            target: Any = None
-            statement = sql.SQL("copy ({}) to stdout (format csv, header, force_quote *)").format(query)
-            copy = stack.enter_context(stack.enter_context(reading.connection.cursor()).copy(statement))
-            for piece in copy:
-                data = bytes(piece)
-                digest.update(data)
-                self.size_bytes += len(data)
-                if target is None:
-                    pieces.append(data)
-                    if self.size_bytes > SMALL_BYTES:
-                        target = stack.enter_context(path.open("xb"))
-                        target.writelines(pieces)
-                else:
-                    target.write(data)
-        self.content: Path | bytes = b"".join(pieces) if target is None else path
-        self.sha256 = digest.hexdigest()
-
-    def batches(self) -> Iterator[pa.RecordBatch]:
-        """Yield the rows; an empty text that is not quoted is null."""
-        schema = pa.schema([(LOCATOR, pa.int64()), *((name, pa.string()) for name in self._columns)])
-        read = pa_csv.ReadOptions(block_size=BLOCK_BYTES, column_names=list(self._columns), skip_rows=0, skip_rows_after_names=1, use_threads=False)
-        convert = pa_csv.ConvertOptions(
-            column_types={name: pa.string() for name in self._columns}, null_values=[""], strings_can_be_null=True, quoted_strings_can_be_null=False
-        )
-        source = pa.BufferReader(self.content) if isinstance(self.content, bytes) else str(self.content)
-        parse = pa_csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
-        number = 1
-        with pa_csv.open_csv(source, read_options=read, parse_options=parse, convert_options=convert) as reader:
-            for batch in reader:
-                if batch.num_rows:
-                    locators = pa.array(range(number, number + batch.num_rows), pa.int64())
-                    number += batch.num_rows
-                    yield pa.RecordBatch.from_arrays([locators, *batch.columns], schema=schema)
-
-    def last(self, names: Sequence[str]) -> tuple[str, ...] | None:
-        """Return the named values of the last row, None where there are no rows."""
-        last = None
-        for batch in self.batches():
-            last = batch
-        if last is None:
-            return None
-        row = last.slice(last.num_rows - 1)
-        return tuple(row.column(1 + self._columns.index(name))[0].as_py() for name in names)
-
-    def discard(self) -> None:
-        if isinstance(self.content, Path):
-            self.content.unlink(missing_ok=True)
 
 
 def _text_of(table: Table, name: str) -> sql.Composable:
