@@ -25,11 +25,14 @@ if TYPE_CHECKING:
     from treaty.errors import UsageError as UsageError
     from treaty.flows.results import RunResult as RunResult
     from treaty.hooks import hook as hook
+    from treaty.lake.quarantine import QuarantineGroup as QuarantineGroup
     from treaty.lake.verify import VerifyResult as VerifyResult
     from treaty.operations.check import CheckResult as CheckResult
     from treaty.operations.check import check as check
     from treaty.operations.coverage import CoverageResult as CoverageResult
     from treaty.operations.coverage import coverage as coverage
+    from treaty.operations.demo import DemoResult as DemoResult
+    from treaty.operations.demo import demo as demo
     from treaty.operations.doctor import DoctorResult as DoctorResult
     from treaty.operations.doctor import doctor as doctor
     from treaty.operations.explain import Explanation as Explanation
@@ -38,6 +41,12 @@ if TYPE_CHECKING:
     from treaty.operations.functions import functions as functions
     from treaty.operations.init import InitResult as InitResult
     from treaty.operations.init import init as init
+    from treaty.operations.quarantine import DiscardResult as DiscardResult
+    from treaty.operations.quarantine import ReplayResult as ReplayResult
+    from treaty.operations.quarantine import discard as discard
+    from treaty.operations.quarantine import quarantine_groups as quarantine_groups
+    from treaty.operations.quarantine import quarantine_records as quarantine_records
+    from treaty.operations.quarantine import replay as replay
     from treaty.operations.records import records as records
     from treaty.operations.run import run as run
     from treaty.operations.schema import SchemaResult as SchemaResult
@@ -68,6 +77,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.verify": ("verify",),
     "flows.results": ("RunResult",),
     "lake.verify": ("VerifyResult",),
+    "operations.quarantine": ("quarantine_groups", "quarantine_records", "replay", "discard", "ReplayResult", "DiscardResult"),
+    "lake.quarantine": ("QuarantineGroup",),
+    "operations.demo": ("demo", "DemoResult"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import treaty
@@ -13,7 +13,7 @@ def print_explanation(result: treaty.Explanation, output: Output) -> None:
     """Print an explanation: the value, its steps in order, whether it agrees with what is stored, and where the chain ends."""
     name = f"{result.model}.{result.field}" if result.field else result.model
     output.title(f"{name} = {say(result.value)}")
-    for number, step in enumerate(result.steps, 1):
+    for number, step in enumerate(merge_landed(result.steps), 1):
         print_step(number, step, output)
     if result.agrees is None:
         output.line("What is stored is unknown: there is nothing to compare with.", "yellow")
@@ -22,6 +22,21 @@ def print_explanation(result: treaty.Explanation, output: Output) -> None:
     else:
         output.line(f"What is stored differs: {say(result.stored)}.", "bold red")
     output.line(result.ends)
+
+
+def merge_landed(steps: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the steps with neighbouring paths of one landed record told together."""
+    merged: list[Mapping[str, Any]] = []
+    for step in steps:
+        last = merged[-1] if merged else {}
+        together = step["step"] == last.get("step") == "landed" and step["landed_id"] == last["landed_id"] and step.get("element") == last.get("element")
+        if together:
+            merged[-1] = {**last, "paths": [*last["paths"], (step.get("path"), step.get("value"))]}
+        elif step["step"] == "landed":
+            merged.append({**step, "paths": [(step["path"], step["value"])] if "path" in step else []})
+        else:
+            merged.append(step)
+    return merged
 
 
 def print_step(number: int, step: Mapping[str, Any], output: Output, indent: str = "") -> None:
@@ -54,8 +69,10 @@ def _tell_landed(step: Mapping[str, Any]) -> list[str]:
     if step.get("byte") is not None:
         place.append(f"byte {step['byte']}")
     lines.append(f"{step.get('origin') or 'object'} ({', '.join(place)}), received {step['received_at']}")
-    if "path" in step:
-        lines.append(f"{step['path']} = {say(step['value'])}")
+    lines += [f"{path} = {say(value)}" for path, value in step["paths"]]
+    if "who" in step:
+        until = f" until {step['until']}" if step.get("until") else ""
+        lines.append(f"corrected by {step['who']}{until}, because: {step['reason']}")
     return lines
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import treaty
 from treaty.cli.arguments import day
-from treaty.cli.output import Output
+from treaty.cli.output import Output, Styled
 
 if TYPE_CHECKING:
     from treaty.project.findings import Finding
@@ -85,7 +85,7 @@ def do_coverage(arguments: argparse.Namespace, output: Output) -> int:
         output.json(result)
         return 0
     for model in result.models:
-        rows = [(each.field, (each.state, STATES.get(each.state, "dim")), each.decisions, each.mappings) for each in model.fields]
+        rows = [(each.field, Styled(each.state, STATES.get(each.state, "dim")), each.decisions, each.mappings) for each in model.fields]
         output.table(("field", "state", "decisions", "mappings"), rows, title=f"{model.model} of {model.client}")
     if result.unmapped_values:
         values = [(each.decision, each.client, each.value, each.records) for each in result.unmapped_values]

@@ -9,12 +9,19 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any, NamedTuple, TextIO
 
 from treaty.operations.shapes import dump
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+class Styled(NamedTuple):
+    """A cell of a table with its style on a terminal."""
+
+    text: object
+    style: str
 
 
 class Output:
@@ -65,7 +72,7 @@ class Output:
         self.line(text, "bold cyan")
 
     def table(self, columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "") -> None:
-        """Print a table; in a pipe a header line and one line a row, separated by tabs. A cell may be ``(text, style)``."""
+        """Print a table; in a pipe a header line and one line a row, separated by tabs. A cell may be :class:`Styled`."""
         if not self.terminal:
             if title:
                 self.text(title)
@@ -80,7 +87,7 @@ class Output:
         for name in columns:
             drawn.add_column(name, overflow="fold")
         for row in rows:
-            drawn.add_row(*(Text(_plain(cell), style=cell[1] if isinstance(cell, tuple) else "") for cell in row))
+            drawn.add_row(*(Text(_plain(cell), style=cell.style if isinstance(cell, Styled) else "") for cell in row))
         self.console.print(drawn)
 
     def error(self, message: str, remedy: str = "") -> None:
@@ -119,9 +126,9 @@ class Progress:
 
 
 def _plain(cell: object) -> str:
-    value = cell[0] if isinstance(cell, tuple) else cell
+    value = cell.text if isinstance(cell, Styled) else cell
     if value is None:
         return ""
-    if isinstance(value, list | frozenset):
+    if isinstance(value, list | tuple | frozenset):
         return ", ".join(_plain(each) for each in value)
     return str(value)

@@ -6,7 +6,7 @@ import argparse
 
 import treaty
 from treaty.cli.explaining import print_explanation
-from treaty.cli.output import Output
+from treaty.cli.output import Output, Styled
 from treaty.errors import UsageError
 
 
@@ -102,5 +102,5 @@ def print_verification(result: treaty.VerifyResult, output: Output) -> None:
     output.line("Everything is accounted for." if result.ok else "Something is not accounted for.", "bold green" if result.ok else "bold red")
 
 
-def _sign(ok: bool) -> tuple[str, str]:
-    return ("ok", "green") if ok else ("broken", "bold red")
+def _sign(ok: bool) -> Styled:
+    return Styled("ok", "green") if ok else Styled("broken", "bold red")

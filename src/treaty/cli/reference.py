@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 import treaty
-from treaty.cli.output import Output
+from treaty.cli.output import Output, Styled
 
 
 def configure_functions(parser: argparse.ArgumentParser) -> None:
@@ -22,7 +22,7 @@ def do_functions(arguments: argparse.Namespace, output: Output) -> int:
         return 0
     for group in dict.fromkeys(each.group for each in result.functions):
         rows = [
-            ((each.signature, "bold"), (each.tag, "dim" if each.tag == "spelling" else "yellow"), each.help, "; ".join(each.examples[:2]))
+            (Styled(each.signature, "bold"), Styled(each.tag, "dim" if each.tag == "spelling" else "yellow"), each.help, "; ".join(each.examples[:2]))
             for each in result.functions
             if each.group == group
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 import treaty
-from treaty.cli.output import Output
+from treaty.cli.output import Output, Styled
 
 
 def configure_doctor(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +18,7 @@ def do_doctor(arguments: argparse.Namespace, output: Output) -> int:
     if output.as_json:
         output.json(result)
         return 0 if result.ok else 1
-    rows = [(("ok", "green") if each.ok else ("amiss", "bold red"), each.name, each.detail, each.remedy) for each in result.checks]
+    rows = [(Styled("ok", "green") if each.ok else Styled("amiss", "bold red"), each.name, each.detail, each.remedy) for each in result.checks]
     output.table(("", "what", "found", "what to do"), rows)
     output.line("All is well." if result.ok else "Something is amiss: see what to do.", "bold green" if result.ok else "bold red")
     return 0 if result.ok else 1

@@ -22,7 +22,7 @@ def connect_client(parameters: Mapping[str, str]) -> ClientConnection:
 
     Each statement is its own transaction unless one is begun. Raises OperationalError.
     """
-    closed = {"passfile": "/dev/null", "sslcert": "", "sslkey": "", "gssencmode": "disable", "application_name": "treaty"}
+    closed = {"passfile": "/dev/null/none", "sslcert": "", "sslkey": "", "gssencmode": "disable", "application_name": "treaty"}
     return psycopg.connect(make_conninfo(**{**closed, **parameters}), autocommit=True, prepare_threshold=None)
 
 

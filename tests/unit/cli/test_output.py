@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from uuid import UUID
 
-from treaty.cli.output import Output
+from treaty.cli.output import Output, Styled
 from treaty.operations.init import InitResult
 from treaty.operations.shapes import dump, shape
 
@@ -23,7 +23,7 @@ class Terminal(io.StringIO):
 def test_a_table_in_a_pipe_is_tab_separated() -> None:
     """A pipe gets a header and a line a row, without colour."""
     stream = io.StringIO()
-    Output(as_json=False, stream=stream).table(("a", "b"), [(1, ("x", "red")), (None, ["p", "q"])])
+    Output(as_json=False, stream=stream).table(("a", "b"), [(1, Styled("x", "red")), (None, ["p", "q"])])
     assert stream.getvalue() == "a\tb\n1\tx\n\tp, q\n"
 
 

@@ -28,7 +28,10 @@ def describe_decision(record: DecisionRecord) -> dict[str, Any]:
 
 
 def rejected_options(record: DecisionRecord) -> tuple[str, ...]:
-    """Return the options that were considered and not taken: all but the one that the outcome's first sentence is most like."""
+    """Return the options that were considered and not taken: all but the one that the outcome's first sentence is most like.
+
+    An option that says ``: what is wrong with it`` is less likely to be the one that was taken.
+    """
     if not record.options:
         return ()
     outcome = record.sections.get("outcome", "").strip()
@@ -36,9 +39,9 @@ def rejected_options(record: DecisionRecord) -> tuple[str, ...]:
     return tuple(each for each in record.options if each != max(record.options, key=lambda option: _likeness(option, sentence)))
 
 
-def _likeness(option: str, sentence: str) -> tuple[bool, float]:
-    head = option.partition(":")[0]
+def _likeness(option: str, sentence: str) -> tuple[bool, bool, float]:
+    head, colon, _ = option.partition(":")
     words = {each.lower() for each in _WORD.findall(head)}
     told = {each.lower() for each in _WORD.findall(sentence)}
     begins = " ".join(_WORD.findall(sentence.lower())).startswith(" ".join(_WORD.findall(head.lower())))
-    return begins, len(words & told) / max(len(words | told), 1)
+    return begins, not colon, len(words & told) / max(len(words | told), 1)

@@ -1,0 +1,121 @@
+"""``quarantine``: what was set aside, and what a steward does about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NoReturn
+
+from treaty.errors import UsageError
+from treaty.lake import quarantine as lake
+from treaty.lake.quarantine import OpenRecord, QuarantineGroup
+from treaty.operations.applied import open_applied
+from treaty.operations.workspace import Folder, find_workspace
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from treaty.lake.scope import ClientScope
+    from treaty.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayResult:
+    """How many records were conformed again, and the state each came to."""
+
+    group: str
+    records: int
+    dispositions: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class DiscardResult:
+    """How many records were left out for good, and why."""
+
+    group: str
+    records: int
+    reason: str
+
+
+def quarantine_groups(
+    project: Folder = None, *, environment: str | None = None, client: str | None = None, model: str | None = None
+) -> tuple[QuarantineGroup, ...]:
+    """Return what is in quarantine, grouped by what is wrong, the largest group first."""
+    workspace = find_workspace(project, environment)
+    workspace.ensure_client(client)
+    workspace.ensure_ran()
+    with workspace.open() as session:
+        return lake.quarantine_groups(session, workspace.scope(client, "quarantine"), model=model)
+
+
+def quarantine_records(group: str, project: Folder = None, *, environment: str | None = None, client: str | None = None) -> pa.Table:
+    """Return the records of one group: where each is from, its fields as far as they are known, what is wrong, with what value.
+
+    Raises:
+        UsageError: nothing is in quarantine under that group.
+    """
+    workspace = find_workspace(project, environment)
+    workspace.ensure_client(client)
+    workspace.ensure_ran()
+    with workspace.open() as session:
+        scope = workspace.scope(client, "quarantine")
+        table = lake.quarantine_records(session, scope, group)
+        if not table.num_rows:
+            _refuse(session, scope, group)
+        return table
+
+
+def replay(
+    group: str, project: Folder = None, *, environment: str | None = None, client: str | None = None, source_keys: Sequence[str] = ()
+) -> ReplayResult:
+    """Conform the records of a group again, by the applied project; those that are good now leave quarantine.
+
+    Raises:
+        UsageError: nothing is in quarantine under that group.
+    """
+    from treaty.flows.replaying import replay_records
+
+    workspace = find_workspace(project, environment)
+    workspace.ensure_client(client)
+    workspace.ensure_ran()
+    with workspace.open() as session:
+        applied = open_applied(session)
+        found = _open(session, workspace.scope(client, "quarantine"), group, source_keys)
+        states: dict[str, int] = {}
+        for one, mapping in dict.fromkeys((each.client, each.mapping) for each in found):
+            ids = [each.landed_id for each in found if (each.client, each.mapping) == (one, mapping)]
+            for state, number in replay_records(session, applied.of_client(one), mapping, ids, applied_id=applied.applied_id, as_of=applied.as_of).items():
+                states[state] = states.get(state, 0) + number
+        return ReplayResult(group, len(found), states)
+
+
+def discard(
+    group: str, reason: str, project: Folder = None, *, environment: str | None = None, client: str | None = None, source_keys: Sequence[str] = ()
+) -> DiscardResult:
+    """Leave the records of a group out for good: they are ``filtered``, with the reason.
+
+    Raises:
+        UsageError: nothing is in quarantine under that group, or no reason is given.
+    """
+    if not reason.strip():
+        raise UsageError("No reason is given.", remedy="Say why the records are left out: whoever asks later is told.")
+    workspace = find_workspace(project, environment)
+    workspace.ensure_client(client)
+    workspace.ensure_ran()
+    with workspace.open() as session:
+        scope = workspace.scope(client, "quarantine")
+        _open(session, scope, group, source_keys)
+        return DiscardResult(group, lake.discard_records(session, scope, group, reason, source_keys=source_keys), reason)
+
+
+def _open(session: Session, scope: ClientScope, group: str, source_keys: Sequence[str]) -> tuple[OpenRecord, ...]:
+    found = lake.open_records(session, scope, group, source_keys=source_keys)
+    if not found:
+        _refuse(session, scope, group)
+    return found
+
+
+def _refuse(session: Session, scope: ClientScope, group: str) -> NoReturn:
+    known = [each.group for each in lake.quarantine_groups(session, scope)]
+    remedy = "`treaty quarantine list` shows the groups." if known else "Nothing is in quarantine."
+    raise UsageError(f"Nothing is in quarantine under {group!r}.", remedy=remedy)
