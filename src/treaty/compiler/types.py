@@ -6,6 +6,7 @@ There is no float.
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass
 
@@ -75,6 +76,7 @@ BYTES = ScalarType("bytes")
 _TOKEN = re.compile(r"\s*([A-Za-z_][\w-]*|\d+|[<>(),:])")
 
 
+@functools.lru_cache(maxsize=4096)
 def parse_type(text: str) -> Type:
     """Read the written form of a type; raise ValueError naming what was not understood."""
     tokens = _TOKEN.findall(text)

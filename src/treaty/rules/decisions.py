@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import date
 from itertools import combinations
 
-from treaty.project.declarations import DecisionRecord
+from treaty.project.declarations import ClientProject, DecisionRecord
 from treaty.project.findings import Finding, Severity
 from treaty.rules.calls import called_functions, called_in, decision_functions, expressions_of
 from treaty.rules.interface import CheckedProject, Rule, function_name
@@ -317,8 +317,28 @@ class ExampleFailed(Rule):
         for view in (checked.standard, *(checked.client_views[client] for client in checked.project.overlays)):
             overlay = checked.project.overlays.get(view.client)
             decisions = overlay.decisions if overlay else view.decisions
-            with_examples = tuple(each for each in decisions.values() if each.examples and each.runs)
-            for failure in checked.run_examples(view, with_examples) if with_examples else ():
+            unsound = unsound_decisions(checked, view)
+            runnable = tuple(each for each in decisions.values() if each.examples and each.runs and each.id not in unsound)
+            for failure in checked.run_examples(view, runnable) if runnable else ():
                 decision = decisions[failure.decision]
                 message = f"{failure.decision}: expected {failure.expected}, found {failure.found}"
                 yield self.finding(message, decision.at(f"examples.{failure.number}"))
+
+
+def unsound_decisions(checked: CheckedProject, view: ClientProject) -> set[str]:
+    """Return the ids of decisions that have errors of their own, or call one that has: no example of theirs can tell more."""
+    rules: tuple[type[Rule], ...] = (CircularDecisions, ExampleOfOtherShape, EmptyPeriod)
+    found = [*checked.compiled, *(each for rule in rules for each in rule().check(checked))]
+    files = {each.position.file for each in found if each.severity is Severity.ERROR}
+    unsound = {each.id for each in view.decisions.values() if each.position.file in files}
+    functions = decision_functions(view)
+    while True:
+        names = {name for name, decisions in functions.items() if any(each.id in unsound for each in decisions)}
+        more = {
+            each.id
+            for each in view.decisions.values()
+            if each.id not in unsound and any(called_in(expression) & names for expression in expressions_of(each))
+        }
+        if not more:
+            return unsound
+        unsound |= more

@@ -143,8 +143,9 @@ class UnknownField(Rule):
             if mapping.inbound and mapping.to in checked.project.models:
                 yield from self.mapped(checked, mapping, mapping.fields, mapping.to, "fields")
         for model in checked.project.models.values():
+            paths = [path for path, _, _ in properties_of(model)]
             for path, declared, beside in properties_of(model):
-                names = [*(each.name for each in beside), *(known for known, _, _ in properties_of(model))]
+                names = [*(each.name for each in beside), *paths]
                 if declared.currency is not None and declared.currency not in names:
                     message = f"the currency of {path} is no property beside it"
                     yield self.finding(message, model.at(f"{path}.currency"), suggest(declared.currency, names, self.remedy))

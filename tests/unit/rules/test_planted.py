@@ -70,3 +70,14 @@ def test_hidden_decisions(labelled: dict[str, Any]) -> None:
 def test_nothing_on_the_packs(pack: str) -> None:
     """A shipped pack has no finding."""
     assert () == check_project(load_project(catalog_folder() / pack), AS_OF)
+
+
+def test_exactly_the_planted_problems_with_examples() -> None:
+    """The whole check, which runs the decisions' examples on the engine, finds the same 40."""
+    from treaty.operations.check import check
+
+    labels = yaml.safe_load((CASES / "planted-labels.yaml").read_text())
+    found = check(CASES / "planted", as_of=AS_OF).findings
+    assert [(each["file"], each["line"], each["column"], each["code"]) for each in labels] == [
+        (each.position.file, each.position.line, each.position.column, each.code) for each in found
+    ]
