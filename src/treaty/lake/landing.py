@@ -21,7 +21,7 @@ from treaty.lake.arrivals import LastArrival, Receipt, last_arrivals, new_receip
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepared_path, write_parquet
 from treaty.lake.cursors import Fence, FenceError, read_cursor
-from treaty.lake.names import column_name, lake_table, landed_id, quote_text
+from treaty.lake.names import column_name, lake_table, landed_id, quote_name, quote_text
 from treaty.lake.objects import ObjectWriter, stored_hashes
 from treaty.lake.schema import ensure_landed, table_columns
 from treaty.lake.scope import OneClient
@@ -35,6 +35,7 @@ from treaty.lake.staging import (
     newest_query,
     order_repeats,
     staged_query,
+    staged_rows,
     vanished_query,
 )
 from treaty.sessions import Session
@@ -305,13 +306,18 @@ class _Landing:
         staged = prepared_path(self._session, group.batch, staging.table)
         try:
             self._write_staged(group, staging, staged, newest, known)
-            repeats = order_repeats(self._session, staging, staged, newest)
-            wrong = mark_wrong(self._session, staging, staged, repeats=repeats)
+            rows = staged_rows(staging, staged, newest, known)
+            repeats = order_repeats(self._session, rows, newest)
+            wrong = mark_wrong(self._session, staging, rows, repeats=repeats)
             total = self._count(group, staging, staged)
             gone = None
             if group.snapshot is not None and newest and group.snapshot.complete_snapshot:
-                gone = self._vanish(group, staging, staged, newest, known, counts)
-            writes = [*self._keep(group, staging, staged, known, total, wrong, repeats=repeats), gone]
+                gone = self._vanish(group, staging, rows, newest, known, counts)
+            corrected = corrected_query(staging, rows, known) if repeats else ""
+            if newest is None and (not wrong or (total > self._session.settings.row_group_rows and wrong * _FEW_WRONG <= total)):
+                writes = [*self._keep(group, staging, staged, total, wrong, corrected), gone]
+            else:
+                writes = [self._write_again(group, staging, rows, known, corrected), gone]
             landed = sum(write.rows for write in writes if write)
             counts.landed += landed
             counts.unchanged += total - (landed - counts.deleted)
@@ -325,6 +331,8 @@ class _Landing:
         finally:
             for relation in ("l_reader", "l_table"):
                 duck.unregister(relation)
+            for table in ("l_newest", "l_asked", "l_twice", "l_repeat", "l_wrong"):  # they hold memory
+                duck.execute(f"drop table if exists {table}")
 
     def _find_newest(self, group: _Group, staging: Staging) -> str | None:
         """Fill ``l_newest``, for the arriving identities alone where they are few; None if the client has nothing landed here."""
@@ -370,30 +378,26 @@ class _Landing:
             group.receipts[number].records = int(records)
         return sum(int(records) for _, records in counted)
 
-    def _keep(
-        self, group: _Group, staging: Staging, staged: Path, known: list[tuple[str, str]], total: int, wrong: int, *, repeats: bool
-    ) -> list[TableWrite | None]:
-        """Turn the staged file into writes: as it is, less a few rows, or written again."""
+    def _keep(self, group: _Group, staging: Staging, staged: Path, total: int, wrong: int, corrected: str) -> list[TableWrite | None]:
+        """Land the staged file as it is, less the rows of ``l_wrong``, which land corrected from a file of their own."""
         session = self._session
-        if total == 0 or (wrong == total and not repeats):
-            return []
-        if not wrong:
-            return [keep_file(session, staging.table, staged, total)]
-        corrected = corrected_query(staging, staged, known) if repeats else ""
-        if wrong * _FEW_WRONG <= total and total > session.settings.row_group_rows:
-            session.duck.execute("create or replace temp table l_removed as from l_wrong")
-            kept = replace(keep_file(session, staging.table, staged, total), rows=total - wrong, without="l_removed")
-            if not repeats:
-                return [kept]
-            path = prepared_path(session, group.batch, staging.table)
-            return [kept, _keep_rows(session, staging.table, path, write_parquet(session, path, corrected))]
-        names = ", ".join(f'"{name}"' for name, _ in known)
-        right = f"select {names}, _arrival from read_parquet({quote_text(str(staged))}) anti join l_wrong using (_landed_id)"
-        if repeats:
-            right = f"select {names} from ({right}) union all by name ({corrected})"
+        kept = _keep_rows(session, staging.table, staged, total)
+        if kept is None or not wrong:
+            return [kept]
+        session.duck.execute("create or replace temp table l_removed as from l_wrong")
+        kept = replace(kept, rows=total - wrong, without="l_removed")
+        if not corrected:
+            return [kept]
         path = prepared_path(session, group.batch, staging.table)
-        rows = write_parquet(session, path, f"select {names} from ({right})")
-        return [_keep_rows(session, staging.table, path, rows)]
+        return [kept, _keep_rows(session, staging.table, path, write_parquet(session, path, corrected))]
+
+    def _write_again(self, group: _Group, staging: Staging, rows: str, known: list[tuple[str, str]], corrected: str) -> TableWrite | None:
+        """Land what is right as staged and what had to be corrected from a new file."""
+        names = ", ".join(quote_name(name) for name, _ in known)
+        right = f"select {names} from {rows} anti join l_wrong using (_landed_id)"
+        path = prepared_path(self._session, group.batch, staging.table)
+        written = write_parquet(self._session, path, f"{right} union all by name {corrected}" if corrected else right)
+        return _keep_rows(self._session, staging.table, path, written)
 
     def _note_skipped(self, group: _Group, staging: Staging, writes: list[TableWrite | None]) -> None:
         """Note in each receipt how many of its records said nothing new."""
@@ -413,12 +417,12 @@ class _Landing:
             receipt.skipped = max(receipt.records - landed[receipt.number], 0)
 
     def _vanish(
-        self, group: _Group, staging: Staging, staged: Path, newest: str, known: list[tuple[str, str]], counts: LandingResult
+        self, group: _Group, staging: Staging, rows: str, newest: str, known: list[tuple[str, str]], counts: LandingResult
     ) -> TableWrite | None:
         """Prepare deletes for what a complete snapshot no longer holds, unless they are more than its guard allows."""
         session = self._session
         first = max(group.receipts[0].records, 0) + 1_000_000_000  # beyond every record of the arrival
-        query = vanished_query(staging, staged, newest, known, first)
+        query = vanished_query(staging, rows, newest, known, first)
         path = prepared_path(session, group.batch, staging.table)
         gone = write_parquet(session, path, query)
         live = session.duck.execute(f"select count(*) from {newest} where not n_gone").fetchone()

@@ -106,10 +106,12 @@ def newest_query(staging: Staging, only: str | None) -> str:
 
 
 def staged_query(staging: Staging, rows: str, newest: str | None, known: Sequence[tuple[str, str]]) -> str:
-    """Return the query whose rows are written to the landed file: every column of the table, and ``_arrival``.
+    """Return the query whose rows are written to the staged file; :func:`staged_rows` reads them back.
 
-    ``rows`` are identified rows; ``newest`` a relation of :func:`newest_query`, None if nothing has landed yet. Rows that are *same*
-    keep only what is needed to put them in order.
+    ``rows`` are identified rows; ``newest`` a relation of :func:`newest_query`. If that is None, nothing has landed yet, and the file is
+    the landed file: every column of the table, and ``_arrival``. Else rows that are *same* keep only what is needed to put them in
+    order, and the content of the others is packed into one list, ``_content``: of few rows most of the time, and a list that is null
+    costs a tenth of many columns that are.
     """
     own = set(staging.physical)
     same = "coalesce(n_hash = _hash, false)" if newest else "false"
@@ -130,12 +132,25 @@ def staged_query(staging: Staging, rows: str, newest: str | None, known: Sequenc
     }
     parts = []
     for name, kind in known:
-        value = ours.get(name)
-        if value is None:
-            value = (f"if({same}, null, {quote_name(name)})" if newest else quote_name(name)) if name in own else "null"
-        parts.append(f"({value})::{kind} as {quote_name(name)}")
+        if name in ours or newest is None:
+            value = ours.get(name) or (quote_name(name) if name in own else "null")
+            parts.append(f"({value})::{kind} as {quote_name(name)}")
+    if newest:
+        content = ", ".join(quote_name(name) for name in staging.physical)
+        parts.append(f"case when {same} then null else [{content}] end as _content")
     joined = f"({rows}) a left join {newest} n using (_identity)" if newest else f"({rows}) a"
     return f"select {', '.join(parts)}, _arrival from {joined}"
+
+
+def staged_rows(staging: Staging, staged: Path, newest: str | None, known: Sequence[tuple[str, str]]) -> str:
+    """Return the relation of the staged rows with every column of the table, and ``_arrival``."""
+    file = f"read_parquet({quote_text(str(staged))})"
+    if newest is None:
+        return file
+    place = {name: number for number, name in enumerate(staging.physical, 1)}
+    content = [f"_content[{place[name]}] as {quote_name(name)}" for name, _ in known if name in place]
+    absent = [f"null::{kind} as {quote_name(name)}" for name, kind in known if name not in place and not name.startswith("_")]
+    return f"(select * exclude (_content), {', '.join([*content, *absent])} from {file})"
 
 
 def identity_of_staged() -> str:
@@ -143,13 +158,12 @@ def identity_of_staged() -> str:
     return f"coalesce(_source_key, {_CONTENT} || _hash::VARCHAR)"
 
 
-def order_repeats(session: Session, staging: Staging, staged: Path, newest: str | None) -> bool:
+def order_repeats(session: Session, file: str, newest: str | None) -> bool:
     """Fill ``l_repeat`` with every staged row of an identity that the commit holds more than once, and what it should be.
 
     Columns: ``_landed_id``, ``staged`` (as written), ``kept``, ``supersedes``, ``late``, ``same_as`` (the landed row with its content,
     for a row written as *same*). Return whether there is any.
     """
-    file = f"read_parquet({quote_text(str(staged))})"
     identity = identity_of_staged()
     session.duck.execute(
         f"""create or replace temp table l_twice as
@@ -186,9 +200,8 @@ def order_repeats(session: Session, staging: Staging, staged: Path, newest: str 
     return True
 
 
-def mark_wrong(session: Session, staging: Staging, staged: Path, *, repeats: bool) -> int:
+def mark_wrong(session: Session, staging: Staging, file: str, *, repeats: bool) -> int:
     """Fill ``l_wrong`` with the staged rows that must not be landed as they are written; return how many there are."""
-    file = f"read_parquet({quote_text(str(staged))})"
     parts = [f"select _landed_id from {file} where _op = '{SAME}'"]
     if repeats:
         parts.append("select _landed_id from l_repeat where not right_as_written")
@@ -202,9 +215,8 @@ def mark_wrong(session: Session, staging: Staging, staged: Path, *, repeats: boo
     return int(found[0]) if found else 0
 
 
-def corrected_query(staging: Staging, staged: Path, known: Sequence[tuple[str, str]]) -> str:
+def corrected_query(staging: Staging, file: str, known: Sequence[tuple[str, str]]) -> str:
     """Return the rows of ``l_repeat`` that land otherwise than they were written, with their content."""
-    file = f"read_parquet({quote_text(str(staged))})"
     own = set(staging.physical)
     ours = {"_supersedes": "r.supersedes", "_late": "r.late", "_op": f"if(s._op = '{SAME}', l._op, s._op)"}
     parts = []
@@ -220,9 +232,9 @@ def corrected_query(staging: Staging, staged: Path, known: Sequence[tuple[str, s
     )
 
 
-def vanished_query(staging: Staging, staged: Path, newest: str, known: Sequence[tuple[str, str]], first_locator: int) -> str:
+def vanished_query(staging: Staging, file: str, newest: str, known: Sequence[tuple[str, str]], first_locator: int) -> str:
     """Return rows that say that identities which a complete snapshot does not hold are gone."""
-    file = f"(select {identity_of_staged()} as _identity from read_parquet({quote_text(str(staged))}))"
+    there = f"(select {identity_of_staged()} as _identity from {file})"
     receipt = staging.receipts[0]
     ours = {
         "_landed_id": landed_id_sql(receipt.prefix, "_locator"),
@@ -239,7 +251,7 @@ def vanished_query(staging: Staging, staged: Path, newest: str, known: Sequence[
         "_batch": str(staging.batch),
     }
     parts = (f"({ours.get(name, 'null')})::{kind} as {quote_name(name)}" for name, kind in known)
-    gone = f"select * from {newest} where not n_gone and _identity not in (select _identity from {file})"
+    gone = f"select * from {newest} where not n_gone and _identity not in (select _identity from {there})"
     return f"select {', '.join(parts)} from (select *, {first_locator} + row_number() over (order by _identity) as _locator from ({gone}))"
 
 
