@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from treaty.lake.verify import VerifyResult as VerifyResult
     from treaty.operations.check import CheckResult as CheckResult
     from treaty.operations.check import check as check
+    from treaty.operations.correct import CorrectResult as CorrectResult
+    from treaty.operations.correct import correct as correct
     from treaty.operations.coverage import CoverageResult as CoverageResult
     from treaty.operations.coverage import coverage as coverage
     from treaty.operations.demo import DemoResult as DemoResult
@@ -80,6 +82,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.quarantine": ("quarantine_groups", "quarantine_records", "replay", "discard", "ReplayResult", "DiscardResult"),
     "lake.quarantine": ("QuarantineGroup",),
     "operations.demo": ("demo", "DemoResult"),
+    "operations.correct": ("correct", "CorrectResult"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

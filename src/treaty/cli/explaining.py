@@ -114,7 +114,7 @@ def _tell_contract(step: Mapping[str, Any]) -> list[str]:
 
 def _tell_survivorship(step: Mapping[str, Any]) -> list[str]:
     by = step.get("decision") or "no decision: the latest wins"
-    lines = [f"survivorship: {by}"]
+    lines = [f"survivorship of {step['field']}: {by}"]
     if step.get("title"):
         lines.append(step["title"])
     for each in (step["winner"], *step["losers"]):

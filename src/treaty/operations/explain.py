@@ -185,7 +185,7 @@ class _Explainer:
         return self._why_not(version, key, value, tuple(steps), ends)
 
     def _why_not(self, version: LandedVersion, key: str, value: Any, steps: tuple[Step, ...], ends: str) -> Explanation:
-        return Explanation(self.model, key, self.text, version.client, None, shape(value), None, True, tuple(steps), ends)
+        return Explanation(self.model, key, self.text, version.client, None, shape(value), None, True, tuple(shape(list(steps))), ends)
 
     def _golden(self, located: Located, key: str) -> Explanation:
         maker = self._maker(located.client)
@@ -201,7 +201,7 @@ class _Explainer:
         steps, ends = self._chain(maker, shown, self.path)
         if len(contributions) > 1:
             steps.append(survivorship_step(maker.project, self.model, self.path.name, survived, contributions))
-        deliveries = self._deliveries(maker.project, located, survived, self.path.name)
+        deliveries = self._deliveries(maker.project, located, survived, self.path.name, stored)
         steps += deliveries
         if value is not None:
             ends = end_at_sinks(deliveries, f"{self.model}.{self.text}")
@@ -225,7 +225,7 @@ class _Explainer:
         steps: list[Step] = [each.correction or maker.landed_step(each.landed) for each in contributions]
         if len(contributions) > 1:
             steps += [survivorship_step(maker.project, self.model, name, survived, contributions) for name in self.types if survived.fields.get(name) is not None]
-        deliveries = self._deliveries(maker.project, located, survived, None)
+        deliveries = self._deliveries(maker.project, located, survived, None, stored)
         kept = {name: stored.get(name) for name in self.types} if stored else None
         ends = f"{end_at_sinks(deliveries, self.model)} Name a FIELD to see each step of its value."
         return self._compared(located, key, dict(survived.fields), kept, stored is not None, [*steps, *deliveries], ends)
@@ -238,8 +238,15 @@ class _Explainer:
         value = None if deleted or not stored or self.path is None else stored.get(self.path.name)
         return Explanation(self.model, key, self.text, located.client, located.canonical_id, None, shape(value), agrees, (), ends)
 
-    def _deliveries(self, project: ClientProject, located: Located, survived: Survived, name: str | None) -> list[Step]:
-        return list(delivery_steps(self.session, project, self.model, located.canonical_id, name, self.types, survived.fields, self.applied.as_of))
+    def _deliveries(
+        self, project: ClientProject, located: Located, survived: Survived, name: str | None, stored: Mapping[str, Any] | None
+    ) -> list[Step]:
+        steps = list(delivery_steps(self.session, project, self.model, located.canonical_id, name, self.types, survived.fields, self.applied.as_of))
+        newest = stored["_version"] if stored else None
+        for step in steps:
+            if newest is not None and step["version"] is not None and step["version"] < newest:
+                step |= {"state": "waiting", "message": f"it has version {step['version']}, and version {newest} is the newest"}
+        return steps
 
     def _shown(self, contributions: Sequence[Contribution], survived: Survived, name: str) -> Contribution:
         """Return the contribution whose steps are shown: the winner, else the newest."""

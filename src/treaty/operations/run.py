@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from treaty.clock import Clock, system_clock
 from treaty.errors import UsageError
+from treaty.flows.correcting import expire_corrections
 from treaty.flows.results import RunResult
 from treaty.flows.running import RunSettings, run_flows
 from treaty.lake.applied import AppliedFiles, newest_applied, store_applied
@@ -17,7 +18,7 @@ from treaty.operations.shapes import dump
 from treaty.operations.workspace import Folder, Workspace, find_workspace
 from treaty.project.findings import Severity, nearest
 from treaty.project.loading import Project, load_project_files
-from treaty.project.overlays import clients
+from treaty.project.overlays import client_project, clients
 from treaty.rules.checking import check_project
 from treaty.sessions import Session
 
@@ -63,11 +64,19 @@ def run(
         state = "stopped"
         result = RunResult(settings.run_id, (), applied.applied_id, differs)
         try:
+            _expire(session, running, settings)
             result = RunResult(settings.run_id, run_flows(session, running, settings), applied.applied_id, differs)
             state = "ok" if result.ok else "failed"
         finally:
             _end(session, settings, state, result)
     return result
+
+
+def _expire(session: Session, project: Project, settings: RunSettings) -> None:
+    """Withdraw corrections whose last day has passed, before anything else runs."""
+    for name in clients(project):
+        if settings.client in (None, name):
+            expire_corrections(session, client_project(project, name), settings.as_of)
 
 
 def _applied(session: Session, workspace: Workspace, day: date, *, apply: bool, progress: Progress) -> tuple[AppliedFiles, Project, bool]:

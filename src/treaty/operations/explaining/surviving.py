@@ -72,6 +72,7 @@ def survivorship_step(project: ClientProject, model: str, field: str, survived: 
     sides = [(each.member.member_id, _side(each, field)) for each in contributions]
     return {
         "step": "survivorship",
+        "field": field,
         **told,
         "fields": list(rule.fields),
         "prefer": list(rule.prefer),
