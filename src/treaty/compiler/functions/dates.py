@@ -36,6 +36,13 @@ def _past_year_zero(sql: str) -> str:
     return f"nullif(greatest({sql}, DATE '0001-01-01' - 1), DATE '0001-01-01' - 1)"
 
 
+def _iso_date(rendered: Sequence[str], call: Call) -> str:
+    """A date that is written back as it stood is one; the rest is looked at more closely."""
+    text, day = rendered[0], f"try_cast({rendered[0]} AS DATE)"
+    closely = f"{full_match(text, ISO_DATE)} AND {day} >= DATE '0001-01-01'"
+    return f"CASE WHEN CAST({day} AS VARCHAR) = {text} AND strlen({text}) = 10 THEN {day} WHEN {closely} THEN {day} END"
+
+
 def _check_century(args: Sequence[Node]) -> None:
     read_format(str(constant_value(args[1])), time=False, century=False)
     if "YYYY" in str(constant_value(args[1])):
@@ -78,7 +85,7 @@ ROWS: tuple[Function, ...] = (
         "iso_date(text: string) -> date",
         "spelling",
         "A date written YYYY-MM-DD",
-        lambda r, c: _past_year_zero(f"CASE WHEN {full_match(r[0], ISO_DATE)} THEN try_cast({r[0]} AS DATE) END"),
+        _iso_date,
         [
             ("2026-01-31", date(2026, 1, 31)),
             (" 2024-02-29 ", date(2024, 2, 29)),

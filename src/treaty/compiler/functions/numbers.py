@@ -155,7 +155,9 @@ def _check_words(args: Sequence[Node]) -> None:
         raise ValueError("a word cannot mean both true and false")
 
 
-TO_BOOLEAN = "CASE trim({0}, ' \t\r\n') WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN false WHEN '0' THEN false END"
+def _to_boolean(rendered: Sequence[str], call: Call) -> str:
+    true, false = (full_match(rendered[0], f"{AROUND}({words}){AROUND}") for words in ("true|1", "false|0"))
+    return f"CASE WHEN {true} THEN true WHEN {false} THEN false END"
 
 
 def _widen(rendered: Sequence[str], call: Call) -> str:
@@ -244,7 +246,7 @@ ROWS: tuple[Function, ...] = (
         "to_boolean(text: string) -> boolean",
         "spelling",
         "true or 1, false or 0, as XML Schema writes them",
-        TO_BOOLEAN,
+        _to_boolean,
         [("true", True), ("0", False), (" 1 ", True), ("TRUE", Fails("not-a-boolean")), ("yes", Fails("not-a-boolean"))],
         reason="not-a-boolean",
     ),
