@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from treaty.engines.duckdb.structures import observed_lists
 from treaty.faults import faultpoint
 from treaty.flows.references import inputs_of, landed_through
 from treaty.lake.batches import Batch, open_batch
-from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_select, prepared_path
+from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepare_select, prepared_path
 from treaty.lake.current import ModelTables
 from treaty.lake.cursors import CursorPosition, Fence, read_cursor
 from treaty.lake.golden import WIDE_COLUMNS
@@ -71,6 +71,19 @@ class Work:
         return landed_table(system, name)
 
 
+def generation_of(session: Session, mapping: CompiledMapping) -> int:
+    """Return the generation in which a mapping's records stand, 1 before its first run."""
+    return int(read_cursor(session, OneClient(mapping.client), MAPPING, mapping.name).position.get("generation", 1))
+
+
+def next_generation(session: Session, project: ClientProject, mapping: CompiledMapping, applied_id: str, as_of: str) -> Work:
+    """Return the work to do: in a new generation where the mapping, or anything that it looks up or joins, is not what it was."""
+    done = read_cursor(session, OneClient(mapping.client), MAPPING, mapping.name).position
+    work = Work(session, project, mapping, applied_id, int(done.get("generation", 1)), as_of)
+    same = done.get("version") == mapping.version and done.get("references") == reference_batches(work)
+    return work if same or not done else replace(work, generation=work.generation + 1)
+
+
 def conform(work: Work) -> dict[str, int]:
     """Conform everything of the mapping's stream that is pending; return how many records came to each state."""
     session, mapping = work.session, work.mapping
@@ -85,8 +98,8 @@ def conform(work: Work) -> dict[str, int]:
         ensure_model(session, mapping.model, {each.name: each.type for each in mapping.fields})
         states: dict[str, int] = {}
         for number, chunk in enumerate(chunks):
-            whole = not done and number == 0 and work.generation > 1
-            for state, rows in _conform_chunk(work, chunk, cursor, replaces=whole).items():
+            begins = not done and number == 0
+            for state, rows in _conform_chunk(work, chunk, cursor, begins=begins).items():
                 states[state] = states.get(state, 0) + rows
             cursor = CursorPosition(cursor.seq + 1, {})
         return states
@@ -123,7 +136,7 @@ def _pending(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
     return chunks
 
 
-def _conform_chunk(work: Work, chunk: Chunk, cursor: CursorPosition, *, replaces: bool) -> dict[str, int]:
+def _conform_chunk(work: Work, chunk: Chunk, cursor: CursorPosition, *, begins: bool) -> dict[str, int]:
     session, mapping = work.session, work.mapping
     references = reference_batches(work)
     versions = {"mapping": mapping.version, "fired": list(mapping.decisions), "references": references}
@@ -131,23 +144,26 @@ def _conform_chunk(work: Work, chunk: Chunk, cursor: CursorPosition, *, replaces
         session, work.scope, "conform", stream=mapping.stream.name, mapping=mapping.name, applied_id=work.applied_id,
         generation=work.generation, as_of=date.fromisoformat(work.as_of), versions=versions,
     )  # fmt: skip
-    position = {"generation": work.generation, "batch": chunk.batch, "references": references}
+    position = {"generation": work.generation, "version": mapping.version, "batch": chunk.batch, "references": references}
     if chunk.locator is not None:
         position["locator"] = chunk.locator
     fence = Fence(mapping.client, MAPPING, mapping.name, cursor.seq, position)
-    files = _run_query(work, chunk, batch)
+    files = run_query(work, chunk, batch)
     faultpoint("conform.done")
-    return resolve_and_commit(session, batch, _task(work, batch, files, replaces=replaces), fence)
+    return resolve_and_commit(session, batch, chunk_task(work, batch, files, replaces=begins and work.generation > 1), fence, new_generation=begins)
 
 
-def resolve_and_commit(session: Session, batch: Batch, task: ResolveTask, fence: Fence) -> dict[str, int]:
+def resolve_and_commit(session: Session, batch: Batch, task: ResolveTask, fence: Fence, *, new_generation: bool) -> dict[str, int]:
     """Resolve what stands in ``conformed`` and ``set_aside`` and commit all of it; return how many records came to each state."""
     with exclusively(session, f"resolve|{task.client}|{task.tables.model}"):
         resolved = resolve(session.duck, task)
-        writes = [write for each in resolved.writes for write in [_prepare(session, batch, each)] if write is not None]
+        writes = [_prepare(session, batch, each) for each in resolved.writes]
         if not any(each.files for each in resolved.writes):
             for path in task.files:
                 path.unlink()
+        if new_generation:
+            row = {"_client": task.client, "_mapping": task.mapping, "_generation": task.generation, "applied_id": batch.applied_id}
+            writes.append(prepare_rows(session, batch, "generation", [{**row, "_batch": batch.number}]))
         faultpoint("conform.pre_commit")
         counts = dict(resolved.dispositions)
         try:
@@ -159,47 +175,74 @@ def resolve_and_commit(session: Session, batch: Batch, task: ResolveTask, fence:
     return counts
 
 
-def _task(work: Work, batch: Batch, files: tuple[Path, ...], *, replaces: bool) -> ResolveTask:
+def chunk_task(work: Work, batch: Batch, files: tuple[Path, ...], *, replaces: bool) -> ResolveTask:
+    """Return what the resolver is told about a conformed chunk."""
     mapping = work.mapping
     system, _, stream = mapping.stream.name.partition("/")
     return ResolveTask(
         client=mapping.client, tables=ModelTables(mapping.model), mapping=mapping.name, generation=work.generation, system=system,
         stream=stream, batch=batch.number, conformed="conformed", set_aside="set_aside", landed=lake_table(work.table), files=files,
+        beside="conformed_beside" if files else None, siblings=_has_siblings(work),
         keys=match_keys(work.project, mapping.model), rules=survivorship_rules(work.project, mapping.model), replaces=replaces,
         caused_at=batch.started_at if replaces else None,
     )  # fmt: skip
 
 
+def _has_siblings(work: Work) -> bool:
+    mine = work.project.mappings[work.mapping.name]
+    return any(each.name != mine.name and each.from_ == mine.from_ and each.to == mine.to for each in work.project.mappings.values())
+
+
 # ---- the query and what it leaves
 
 
-def _run_query(work: Work, chunk: Chunk, batch: Batch) -> tuple[Path, ...]:
+def run_query(work: Work, chunk: Chunk, batch: Batch) -> tuple[Path, ...]:
     """Run the conform query over a chunk: ``conformed`` and ``set_aside`` become relations; return the wide files behind the first, if any."""
     session, mapping = work.session, work.mapping
     duck = session.duck
     relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
     lists = observed_lists(duck, mapping.stream, roots_of(mapping), relation)
     inputs = inputs_of(session, mapping, work.as_of, lists)
-    for name in ("conformed", "set_aside", "conform_rest"):
+    for name in ("conformed", "set_aside", "conformed_beside", "conform_rest", "conform_all"):
         duck.execute(f"drop view if exists {name}")
     if chunk.rows <= ROWS_IN_MEMORY:
-        duck.execute(f"create or replace temp table conform_all as {conform_sql(mapping, relation, inputs)}")
+        _keep(session, "conform_all", conform_sql(mapping, relation, inputs))
         duck.execute(f"create temp view conformed as select {_contribution_columns(work)} from conform_all where _state = 'good'")
         duck.execute(f"create temp view set_aside as {_set_aside(work, 'conform_all')}")
         return ()
     path = prepared_path(session, batch, contribution_table(mapping.model))
     wide = ", ".join(f"{_wide(name, sql, mapping.model)} as {name}" for name, sql in WIDE_COLUMNS.items())
-    everything = conform_sql(mapping, relation, inputs)
+    first = conform_sql(mapping, f"{relation} and {_alone(work, chunk)}", inputs)
     duck.execute(
-        f"""copy (select {_contribution_columns(work)}, {wide}, {batch.number}::bigint as _batch from ({everything}) where _state = 'good')
+        f"""copy (select {_contribution_columns(work)}, {wide}, {batch.number}::bigint as _batch from ({first}) where _state = 'good')
             to {quote_text(str(path))} (format parquet, compression zstd, row_group_size {session.settings.row_group_rows}, preserve_order true)"""
     )
-    rest = f"{relation} and _landed_id not in (select _landed_id from read_parquet({quote_text(str(path))}))"
-    duck.execute(f"create or replace temp table conform_rest as {conform_sql(mapping, rest, inputs)}")
+    written = f"read_parquet({quote_text(str(path))})"
+    rest = f"{relation} and _landed_id not in (select _landed_id from {written})"
+    _keep(session, "conform_rest", conform_sql(mapping, rest, inputs))
     columns = ", ".join(quote_name(each) for each in _contribution_names(work))
-    duck.execute(f"create temp view conformed as select {columns} from read_parquet({quote_text(str(path))})")
+    beside = f"select {_contribution_columns(work)} from conform_rest where _state = 'good'"
+    duck.execute(f"create temp view conformed_beside as {beside}")
+    duck.execute(f"create temp view conformed as select {columns} from {written} union all by name select {columns} from conformed_beside")
     duck.execute(f"create temp view set_aside as {_set_aside(work, 'conform_rest')}")
     return (path,)
+
+
+def _keep(session: Session, name: str, sql: str) -> None:
+    """Run a query and keep its rows as a relation: as a file, since a temporary table of a wide model takes memory by the column."""
+    path = session.temp_folder / f"{name}.parquet"
+    session.duck.execute(f"drop view if exists {name}")
+    session.duck.execute(f"copy ({sql}) to {quote_text(str(path))} (format parquet, row_group_size {session.settings.row_group_rows})")
+    session.duck.execute(f"create temp view {name} as select * from read_parquet({quote_text(str(path))})")
+
+
+def _alone(work: Work, chunk: Chunk) -> str:
+    """Return the condition that keeps rows which are the only ones of their source key, here and in the lake, as far as keys alone tell."""
+    client, (system, _, stream) = quote_text(work.mapping.client), work.mapping.stream.name.partition("/")
+    twice = f"select _source_key from {lake_table(work.table)} where {chunk.condition} and _source_key is not null group by 1 having count(*) > 1"
+    known = f"""select _source_key from {lake_table("xref")} where _client = {client} and _model = {quote_text(work.mapping.model)}
+        and _system = {quote_text(system)} and _stream = {quote_text(stream)} and _source_key is not null"""
+    return f"coalesce(_source_key, '') not in ({twice}) and coalesce(_source_key, '') not in ({known}) and _op = 'upsert'"
 
 
 def _wide(name: str, sql: str, model: str) -> str:

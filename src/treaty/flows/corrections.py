@@ -57,7 +57,8 @@ def conform_corrections(session: Session, project: ClientProject, model: str, *,
             conformed="conformed", set_aside="set_aside", landed=lake_table(table), keys=match_keys(project, model),
             rules=survivorship_rules(project, model),
         )  # fmt: skip
-        return resolve_and_commit(session, batch, task, Fence(client, MAPPING, name, cursor.seq, {"batch": int(row[1]), "generation": 1}))
+        fence = Fence(client, MAPPING, name, cursor.seq, {"batch": int(row[1]), "generation": 1})
+        return resolve_and_commit(session, batch, task, fence, new_generation=cursor.seq == 0)
 
 
 def _query(session: Session, client: str, model: str, types: dict[str, str], pending: str) -> None:
@@ -72,7 +73,7 @@ def _query(session: Session, client: str, model: str, types: dict[str, str], pen
     known = ", ".join(quote_text(name) for name in types) or "''"
     state = f"""case when _model <> {quote_text(model)} then 'filtered' when _op = 'delete' then 'good'
         when _field not in ({known}) or not coalesce(case _field {readable} end, false) then 'quarantined' else 'good' end"""
-    for name in ("conformed", "set_aside"):
+    for name in ("conformed", "set_aside", "conform_all"):
         session.duck.execute(f"drop view if exists {name}")
     session.duck.execute(f"""create or replace temp table conform_all as
         select _landed_id, _client, {quote_text(correction_mapping(model))} as _mapping, 1::integer as _generation, '{STEWARD}' as _system,

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 from treaty.clock import Clock
 from treaty.compiler.compiled import CompiledMapping
@@ -14,12 +13,12 @@ from treaty.compiler.outbound import CompiledOutbound, compile_outbound
 from treaty.connectors.interface import Site
 from treaty.connectors.registry import open_sink
 from treaty.errors import RetryError, StopError
-from treaty.flows.conforming import Work, conform, reference_batches
+from treaty.flows.conforming import conform, generation_of, next_generation
 from treaty.flows.corrections import conform_corrections
 from treaty.flows.delivering import deliver
 from treaty.flows.landing import Extracted, extract
 from treaty.flows.results import DecisionCount, DeliveryResult, FlowResult, Problem, StreamResult
-from treaty.lake.applied import current_generation, start_generation
+from treaty.lake.landing import ReadingMapping
 from treaty.lake.reads import decision_counts
 from treaty.lake.scope import OneClient
 from treaty.project.declarations import ClientProject, Flow
@@ -28,8 +27,7 @@ from treaty.project.loading import Project
 from treaty.project.overlays import client_project, clients
 from treaty.sessions import Session
 
-if TYPE_CHECKING:
-    Progress = Callable[[str], None]
+Progress: TypeAlias = Callable[[str], None]
 
 LOOKUP = "lookup"  # the mapping of a stream that is only looked up or joined
 
@@ -41,7 +39,7 @@ class RunSettings:
     run_id: str
     applied_id: str
     as_of: str
-    root: Path
+    site: Site
     clock: Clock
     send: bool
     progress: Progress = lambda text: None
@@ -72,7 +70,7 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
     streams = []
     for mapping in inbound:
         settings.progress(f"{project.client}: conforming {mapping.stream.name} as {mapping.model}")
-        states = _conform(session, project, mapping, settings)
+        states = conform(next_generation(session, project, mapping, settings.applied_id, settings.as_of))
         extracted = landed.pop(mapping.stream.name, None) or Extracted(mapping.stream.name)
         streams.append(StreamResult(mapping.stream.name, mapping.name, extracted.landed, states, extracted.skipped, extracted.arrivals))
     for name, extracted in landed.items():
@@ -104,29 +102,12 @@ def _extract_all(
     for name in dict.fromkeys(names):
         settings.progress(f"{project.client}: reading {name}")
         try:
-            landed[name] = extract(session, project, name, Site(settings.root, session.database_for_connectors), settings.progress)
+            reading = tuple(ReadingMapping(each.name, generation_of(session, each), each.model) for each in mappings if each.stream.name == name)
+            landed[name] = extract(session, project, name, settings.site, reading, settings.progress)
         except (StopError, RetryError) as error:
             landed[name] = Extracted(name)
             problems.append(Problem(f"{project.client}: {name}", error.message, error.remedy))
     return landed, problems
-
-
-# ---- conform
-
-
-def _conform(session: Session, project: ClientProject, mapping: CompiledMapping, settings: RunSettings) -> dict[str, int]:
-    scope = OneClient(mapping.client)
-    generation = current_generation(session, scope, mapping.name, mapping.version)
-    work = Work(session, project, mapping, settings.applied_id, generation, settings.as_of)
-    if generation and _references_moved(work):
-        generation = start_generation(session, scope, mapping.name, settings.applied_id, mapping.version)
-        work = Work(session, project, mapping, settings.applied_id, generation, settings.as_of)
-    return conform(work)
-
-
-def _references_moved(work: Work) -> bool:
-    """Whether something that the mapping looks up or joins has landed since it was last conformed."""
-    raise NotImplementedError
 
 
 # ---- deliver
@@ -140,7 +121,7 @@ def _deliver_all(
         settings.progress(f"{project.client}: delivering {mapping.model} to {mapping.sink}")
         system = project.systems[mapping.sink.partition("/")[0]]
         try:
-            sink = open_sink(system, Site(settings.root, session.database_for_connectors))
+            sink = open_sink(system, settings.site)
             result, trouble = deliver(
                 session, project, mapping, sink, as_of=settings.as_of, run_id=settings.run_id, clock=settings.clock, send=settings.send
             )
@@ -160,5 +141,3 @@ def _decisions(session: Session, project: ClientProject, inbound: Iterable[Compi
             counts[decision] = DecisionCount(before.passed + passed, before.changed + changed)
     return counts
 
-
-__all__ = ["RunSettings", "reference_batches", "run_flows"]

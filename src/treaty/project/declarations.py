@@ -78,7 +78,7 @@ class Limits:
     fields: int = declared("the most fields of a record", default=10_000)
     file_bytes: int = declared("the largest file, in bytes", default=8 * 1024**3)
     field_lines: int = declared("the most lines that one quoted CSV field may span", default=1_000)
-    memory_megabytes: int = declared("memory of the engine, in MB; more work than fits is spilled to disk", default=300)
+    memory_megabytes: int = declared("memory of the engine, in MB; more work than fits is spilled to disk", default=3000)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

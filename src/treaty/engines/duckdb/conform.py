@@ -204,7 +204,7 @@ def _state(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -
     cases += f" WHEN {' OR '.join(fatal)} THEN 'quarantined'" if fatal else ""
     told = "".join(f" WHEN {sql} THEN {quote_text(why)}" for sql, why in filtered)
     deleted = "CASE WHEN _op = 'delete' THEN 'good'"
-    return f"{deleted}{cases} ELSE 'good' END", f"CASE WHEN _op = 'delete' THEN NULL{told} END"
+    return f"{deleted}{cases} ELSE 'good' END", f"CASE WHEN _op = 'delete' THEN CAST(NULL AS VARCHAR){told} END"
 
 
 def _fields_in(node: ir.Node, mapping: CompiledMapping) -> set[str]:

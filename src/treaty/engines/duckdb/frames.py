@@ -7,11 +7,13 @@ column may use only columns of lower levels of its own frame and of the frames a
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from treaty.compiler import ir
+from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children, first_source, marks
 from treaty.engines.duckdb.paths import Place, Shape, quote_name, quote_text, text_of, walk
 from treaty.engines.duckdb.scalars import can_fail, render_reason, render_value
@@ -227,7 +229,8 @@ class Frame:
         for _, each in node.fields:
             deepest = max(deepest, inner.prepare(each))
         notes, bits = inner.notes(node, deepest), inner.changed(decided, [each for _, each in node.fields], deepest)
-        sql = inner.fold(self.refer(group.name))
+        values = [inner.value(each) for _, each in node.fields]
+        sql = inner.fold(self.refer(group.name), values)
         column = self.define("e", sql, max(group.level + 1, inner.outer_level))
         members = ", ".join(f"{quote_name(name)}: {inner.value(each)}" for name, each in node.fields)
         name = self.refer(column.name)
@@ -269,17 +272,23 @@ class Frame:
 
         return Frame(source, present, lambda path: None, self.inputs, self.empty_is_null, variable, self, names=self.names)
 
-    def fold(self, elements: str) -> str:
-        """Return SQL that turns raw elements into structs with all this frame's columns, one ``list_transform`` a level."""
-        for level, pairs in enumerate(self.layers):
-            if not pairs:
-                continue
-            if level == 0:
-                members = ", ".join(f"{name}: {sql}" for name, sql in pairs)
-                elements = f"list_transform({elements}, lambda {self.variable}: {{{members}}})"
-            else:
-                members = ", ".join(f"{name} := {sql}" for name, sql in pairs)
-                elements = f"list_transform({elements}, lambda {self.variable}: struct_insert({self.variable}, {members}))"
+    def fold(self, elements: str, used: Iterable[str]) -> str:
+        """Return SQL that turns raw elements into structs of this frame's columns, one ``list_transform`` a level.
+
+        A member lives only as long as a later level, or one of the ``used`` SQL texts, names it: every member costs a vector a level.
+        """
+        named = re.compile(rf"\b{self.variable}\.(\w+)")
+        levels = [pairs for pairs in self.layers if pairs]
+        later: list[set[str]] = [set(named.findall(" ".join(used))) | {"notes"}]
+        for pairs in reversed(levels[1:]):
+            later.append(later[-1] | {name for _, sql in pairs for name in named.findall(sql)})
+        there: list[str] = []
+        for pairs, alive in zip(levels, reversed(later), strict=True):
+            kept = [f"{name}: {self.variable}.{name}" for name in there if name in alive]
+            made = [f"{name}: {sql}" for name, sql in pairs if name in alive or name.startswith("d_")]
+            there = [name for name in there if name in alive] + [name for name, _ in pairs if name in alive or name.startswith("d_")]
+            members = ", ".join([*kept, *made]) or "none: NULL"
+            elements = f"list_transform({elements}, lambda {self.variable}: {{{members}}})"
         return elements
 
     def notes(self, node: ir.Each, level: int) -> bool:
@@ -354,6 +363,6 @@ def _changed(frame: Frame, mark: ir.Decided) -> str:
     if mark.input is None:
         return f"{frame.value(mark.body)} IS NOT NULL"
     given, made = frame.value(mark.input), frame.value(mark.body)
-    if mark.input.type != mark.body.type:
-        given, made = f"CAST({given} AS VARCHAR)", f"CAST({made} AS VARCHAR)"
+    if mark.input.type != mark.body.type:  # a number or date that already stood there as the engine writes it is no change
+        given = f"try_cast({given} AS {duckdb_type(mark.body.type)})"
     return f"{made} IS DISTINCT FROM {given}"

@@ -1,0 +1,74 @@
+"""Extracts one stream of one client and lands it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from treaty.compiler.mapping import compile_stream
+from treaty.connectors.interface import Arrival, Cursor, Site, StreamRequest
+from treaty.connectors.registry import open_source
+from treaty.engines.duckdb.frames import Inputs
+from treaty.engines.duckdb.identify import Identification, identify
+from treaty.errors import StopError
+from treaty.lake.arrivals import LastArrival
+from treaty.lake.landing import LandingRequest, ReadingMapping, land
+from treaty.lake.names import column_name
+from treaty.lake.scope import OneClient
+from treaty.project.declarations import ClientProject
+from treaty.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What reading one stream came to: rows landed, records skipped as unchanged, arrivals landed and refused records."""
+
+    stream: str
+    landed: int = 0
+    skipped: int = 0
+    arrivals: int = 0
+    refused: int = 0
+    held_deletes: int = 0
+
+
+def extract(
+    session: Session, project: ClientProject, name: str, site: Site, mappings: tuple[ReadingMapping, ...], progress: Callable[[str], None]
+) -> Extracted:
+    """Read a stream from its cursor on and land what is new. Raises StopError and RetryError of the connector."""
+    system_name, _, stream_name = name.partition("/")
+    stream, compiled = project.stream(name), compile_stream(project, name)
+    if stream is None or compiled is None:
+        raise StopError(f"there is no stream {name!r}", remedy="Declare it in systems/, or correct the mapping.")
+    source = open_source(project.systems[system_name], site)
+
+    def read(cursor: Cursor, last: Mapping[str, LastArrival]) -> Iterator[Arrival]:
+        request = StreamRequest(
+            system_name,
+            stream_name,
+            project.client,
+            stream,
+            cursor,
+            {origin: each.sha256 for origin, each in last.items()},
+            project.settings.limits,
+            {origin: each.stamp for origin, each in last.items() if each.stamp},
+            session.temp_folder,
+        )
+        for number, arrival in enumerate(source.read(request), 1):
+            if number % 500 == 0:
+                progress(f"{project.client}: reading {name}, {number} arrivals")
+            yield arrival
+
+    def identity(columns: tuple[str, ...] | None) -> Identification:
+        physical = frozenset(column_name(each) for each in columns or ())
+        return identify(compiled, Inputs("1970-01-01", column_name, physical))
+
+    request = LandingRequest(
+        system_name,
+        stream_name,
+        identity,
+        snapshot_deletes=stream.deletes.mode == "snapshot",
+        guard_percent=stream.deletes.guard_percent,
+        mappings=mappings,
+    )
+    result = land(session, OneClient(project.client), request, read)
+    return Extracted(name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes)
