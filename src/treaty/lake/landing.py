@@ -243,13 +243,11 @@ class _Landing:
         writes: list[TableWrite | None] = []
         counts = LandingResult()
         try:
-            faultpoint("object.pre_rename")
             writes = self._prepare(group, counts)
             rows = receipt_rows(group.batch, self._scope, self._request.system, self._request.stream, group.receipts, group.received_at)
             writes.append(prepare_rows(self._session, group.batch, "receipt", rows))
             stored = stored_hashes(self._session, self._scope, {each.sha256 for each in group.receipts})
             writes.append(prepare_rows(self._session, group.batch, "object", group.objects.finish(stored)))
-            faultpoint("object.post_rename")
         except BaseException:
             group.objects.abandon()
             discard(self._session, group.batch, writes)

@@ -55,6 +55,7 @@ class ObjectWriter:
         """Keep one arrival's bytes, unless this batch has them already. A ``Path`` is a private copy: it is linked, not copied."""
         if sha256 in self._rows:
             return
+        faultpoint("object.pre_write")
         if size_bytes <= self._session.settings.packed_object_bytes:
             data = content if isinstance(content, bytes) else content.read_bytes()
             if len(data) != size_bytes:
@@ -74,6 +75,7 @@ class ObjectWriter:
 
     def finish(self, stored: Iterable[str] = ()) -> list[dict[str, Any]]:
         """Wait until every byte is on disk; return the rows of the ``object`` table, less those ``stored`` earlier."""
+        faultpoint("object.pre_sync")
         try:
             if self._pack is not None:
                 self._pack.flush()
@@ -84,6 +86,7 @@ class ObjectWriter:
                 _sync(folder)
         finally:
             self._close()
+        faultpoint("object.synced")
         known = set(stored)
         return [row for sha256, row in self._rows.items() if sha256 not in known]
 
@@ -105,7 +108,6 @@ class ObjectWriter:
 
     def _place(self, content: Path | bytes, sha256: str) -> Path:
         path = self._new_path(sha256[:2], sha256)
-        faultpoint("object.pre_write")
         if isinstance(content, bytes):
             path.write_bytes(content)
         else:

@@ -18,7 +18,7 @@ from treaty.faults import faultpoint
 from treaty.sessions import Session
 
 T = TypeVar("T")
-_LAKE_LOCK = 0x7472_6561_7479_0002
+LAKE_LOCK = 0x7472_6561_7479_0002
 _FIRST_WAIT_SECONDS = 0.02
 
 
@@ -54,7 +54,7 @@ def lake_lock(session: Session) -> Iterator[None]:
     connection = session.catalog
     connection.execute("select set_config('lock_timeout', %s, false)", (f"{session.settings.lock_wait_seconds}s",))
     try:
-        connection.execute("select pg_advisory_lock(%s)", (_LAKE_LOCK,))
+        connection.execute("select pg_advisory_lock(%s)", (LAKE_LOCK,))
     except session.lock_timeout_error:
         raise RetryError(
             f"Another process has held the lake for more than {session.settings.lock_wait_seconds} s.",
@@ -63,7 +63,7 @@ def lake_lock(session: Session) -> Iterator[None]:
     try:
         yield
     finally:
-        session.release(_LAKE_LOCK)
+        session.release(LAKE_LOCK)
 
 
 def _attempt(session: Session, body: Callable[[], T]) -> T:

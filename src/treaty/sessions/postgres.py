@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -54,7 +55,7 @@ def find_database(state: Path, url: str | None, settings: RuntimeSettings) -> Da
     if url is None:
         return Database(ensure_embedded(state, settings), embedded=True)
     try:
-        conninfo = make_conninfo(url, connect_timeout=conninfo_to_dict(url).get("connect_timeout") or "10", application_name="treaty")
+        conninfo = make_conninfo(url, connect_timeout=conninfo_to_dict(url).get("connect_timeout") or "10")
     except psycopg.ProgrammingError:
         raise StopError("The `database` of this environment is not a PostgreSQL URL.", remedy="Write it as postgresql://user@host:5432/name.") from None
     return Database(conninfo, embedded=False)
@@ -96,7 +97,7 @@ def check_durability(connection: Connection) -> None:
 
 def _connect(conninfo: str) -> Connection:
     try:
-        return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None)
+        return psycopg.connect(conninfo, autocommit=True, prepare_threshold=None, application_name=f"treaty {os.getpid()}")
     except psycopg.OperationalError as error:
         reason = str(error).strip().splitlines()[-1]
         if "password" in reason or "authentication" in reason or "does not exist" in reason:

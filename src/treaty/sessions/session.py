@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -86,7 +87,7 @@ class Session:
         if self._temp_folder is None:
             parent = self.state / "tmp"
             parent.mkdir(parents=True, exist_ok=True)
-            self._temp_folder = Path(tempfile.mkdtemp(prefix="session-", dir=parent))
+            self._temp_folder = Path(tempfile.mkdtemp(prefix=f"session-{os.getpid()}-", dir=parent))
         return self._temp_folder
 
     def as_client(self, client: str) -> Connection:
