@@ -9,6 +9,7 @@ from __future__ import annotations
 from treaty.lake.current import Connection, effective_dispositions
 from treaty.lake.names import quote_text
 from treaty.lake.quarantine import group_sql
+from treaty.lake.steady import superseded_by_steady
 from treaty.lake.task import ResolveTask
 
 STATES = ("pending", "canonical", "superseded", "quarantined", "duplicate", "filtered", "erased")
@@ -20,10 +21,13 @@ NEWEST_FIRST = "_source_version desc nulls last, _received_at desc, _landed_id d
 def find_set_aside(connection: Connection, task: ResolveTask) -> None:
     """Fill ``r_quarantined``: the records of this mapping that are in quarantine as the batch begins."""
     aside = f"(select _landed_id from {task.tables.table('quarantine')} where {task.of_mapping})"
-    states = effective_dispositions(task.tables, f"{task.of_mapping} and _landed_id in {aside}")
-    connection.execute(f"create or replace temp table r_quarantined as select _landed_id from ({states}) where state = 'quarantined'")
+    if _any(connection, aside):
+        states = effective_dispositions(task.tables, f"{task.of_mapping} and _landed_id in {aside}")
+        connection.execute(f"create or replace temp table r_quarantined as select _landed_id from ({states}) where state = 'quarantined'")
+    else:
+        connection.execute("create or replace temp table r_quarantined (_landed_id uuid)")
     keys = "select null::uuid as _landed_id, null::varchar as _source_key, null::bigint as _source_version, null::timestamptz as _received_at where false"
-    if task.landed is not None and connection.execute("select 1 from r_quarantined limit 1").fetchone():
+    if task.landed is not None and _any(connection, "r_quarantined"):
         keys = f"""
             select l._landed_id, l._source_key, l._source_version, l._received_at from {task.landed} l
             semi join r_quarantined q on q._landed_id = l._landed_id where l._client = {quote_text(task.client)}"""
@@ -50,7 +54,7 @@ def rank_versions(connection: Connection, task: ResolveTask) -> None:
 def write_dispositions(connection: Connection, task: ResolveTask) -> None:
     """Fill ``w_disposition`` and ``w_quarantine`` from ``r_versions`` and what was set aside."""
     _set_aside(connection, task)
-    overtaken = _overtaken(task)
+    overtaken = _overtaken(task) if _any(connection, "r_waiting") else "select null::uuid, null, null where false"
     connection.execute(f"""
         create or replace temp table w_disposition as
         select _landed_id, {quote_text(task.client)} as _client, {quote_text(task.system)} as _system, {quote_text(task.stream)} as _stream,
@@ -60,6 +64,8 @@ def write_dispositions(connection: Connection, task: ResolveTask) -> None:
             where place > 1 and coalesce(state, 'canonical') <> 'superseded'
             union all
             select _landed_id, 'canonical', 'replayed' from r_versions where place = 1 and fresh and state is not null and state <> 'canonical'
+            union all
+            {superseded_by_steady(connection, task)}
             union all
             select _landed_id, state, reason from r_aside where not stands
             union all
@@ -118,3 +124,7 @@ def _order(alias: str) -> str:
     """Return the order of versions as one comparable struct, null versions first."""
     return f"{{'v': coalesce({alias}_source_version, -9223372036854775808), 'at': {alias}_received_at, 'id': {alias}_landed_id}}"
 
+
+
+def _any(connection: Connection, relation: str) -> bool:
+    return connection.execute(f"select 1 from {relation} limit 1").fetchone() is not None

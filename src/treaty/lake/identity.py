@@ -14,6 +14,7 @@ from __future__ import annotations
 from treaty.errors import DefectError
 from treaty.lake.current import PIN, STEWARD, Connection, latest_xref
 from treaty.lake.names import quote_text
+from treaty.lake.steady import find_steady
 from treaty.lake.task import Proposal, ResolveTask
 
 FEW_ROWS = 100_000  # cross-references that are worth reading once for all
@@ -31,7 +32,7 @@ def find_xref(connection: Connection, task: ResolveTask) -> int:
 
 
 def find_hot(connection: Connection, task: ResolveTask, known: int) -> int:
-    """Fill ``r_hot`` with the members of the batch that are not plainly new and alone; return how many."""
+    """Fill ``r_hot`` with the members of the batch that are not plainly alone, new or known (``r_steady``); return how many."""
     conformed = task.conformed
     hashes = _key_hashes(task)
     parts = [
@@ -41,22 +42,21 @@ def find_hot(connection: Connection, task: ResolveTask, known: int) -> int:
         f"select _member_id from {conformed} semi join r_waiting using (_source_key)",
     ]
     if hashes:
+        pairs = f"select _member_id, unnest({hashes}) as h from {conformed}"
+        if known:
+            pairs += f" union all select x.* from (select _member_id, unnest({hashes}) as h from r_xref) x semi join ({pairs}) c on c.h = x.h"
         connection.execute(f"""
             create or replace temp table r_clash as
-            select h from (select unnest({hashes}) as h from {conformed}) where h is not null group by h having count(*) > 1""")
-        if known:
-            connection.execute(f"""
-                insert into r_clash select h from (select unnest({hashes}) as h from {conformed})
-                semi join (select unnest({hashes}) as h from r_xref) using (h) where h is not null""")
-        parts.append(f"""select _member_id from (select _member_id, unnest({hashes}) as h from {conformed}) semi join r_clash using (h)""")
+            select h from ({pairs}) where h is not null group by h having min(_member_id) <> max(_member_id)""")
+        parts.append(f"select _member_id from (select _member_id, unnest({hashes}) as h from {conformed}) semi join r_clash using (h)")
     if known:
-        parts.append(f"select _member_id from {conformed} semi join (select _member_id from r_xref) x using (_member_id)")
         pins = f"(select try_cast(substr(_keys[1], {len(PIN) + 1}) as uuid) as _member_id from r_xref where _system = '{STEWARD}')"
         parts.append(f"select _member_id from {conformed} semi join {pins} p using (_member_id)")
     if known and task.replaces:
-        latest = latest_xref(task.tables, task.client, f"_system = {quote_text(task.system)} and _stream = {quote_text(task.stream)}")
-        parts.append(f"select _member_id from ({latest}) where not ended")
+        mine = f"_system = {quote_text(task.system)} and _stream = {quote_text(task.stream)}"
+        parts.append(f"select _member_id from r_xref anti join (select _member_id from {conformed}) c using (_member_id) where {mine}")
     connection.execute(f"create or replace temp table r_hot as {' union '.join(parts)}")
+    find_steady(connection, task, known)
     row = connection.execute("select count(*) from r_hot").fetchone()
     return int(row[0])
 

@@ -17,19 +17,38 @@ from treaty.lake.dispositions import find_set_aside, rank_versions, write_dispos
 from treaty.lake.golden import WIDE_COLUMNS, find_causes, write_golden
 from treaty.lake.identity import assign, find_hot, find_region, find_xref, proposals, write_xref
 from treaty.lake.names import contribution_table, golden_end_table, golden_table, quote_name, quote_text
+from treaty.lake.steady import write_steady
 from treaty.lake.task import PreparedWrite, Resolved, ResolveTask
 
 
 def resolve(connection: Connection, task: ResolveTask) -> Resolved:
     """Work out what a batch changes, in one view of the lake.
 
-    The writes read temporary tables of ``connection``, good until the next call.
+    The writes read temporary tables of ``connection``, good until :func:`release` or the next call.
     """
     connection.execute("begin")
     try:
-        return _work_out(connection, task)
+        resolved = _work_out(connection, task)
+        _drop(connection, "r_", keep=_READ_BY_WRITES)
+        return resolved
     finally:
         connection.execute("commit")
+
+
+def release(connection: Connection) -> None:
+    """Give back the memory of the temporary tables, once the writes are prepared."""
+    for prefix in ("r_", "w_"):
+        _drop(connection, prefix, keep=())
+
+
+_READ_BY_WRITES = ("r_hot", "r_known", "r_steady", "r_unknown")
+
+
+def _drop(connection: Connection, prefix: str, *, keep: Sequence[str]) -> None:
+    rows = connection.execute(f"select table_name from duckdb_tables() where temporary and starts_with(table_name, '{prefix}')").fetchall()
+    for (name,) in rows:
+        if name not in keep:
+            connection.execute(f"drop table temp.{quote_name(name)}")
 
 
 def _work_out(connection: Connection, task: ResolveTask) -> Resolved:
@@ -47,6 +66,7 @@ def _work_out(connection: Connection, task: ResolveTask) -> Resolved:
         write_xref(connection, task)
     else:
         _nothing_hot(connection)
+    write_steady(connection, task, fields)
     write_dispositions(connection, task)
     found = proposals(connection, task, known)
     everything = [*_contributions(connection, task), *_alone(connection, task, fields), *_region(connection, task)]
@@ -98,9 +118,9 @@ def _contributions(connection: Connection, task: ResolveTask) -> list[PreparedWr
 def _alone(connection: Connection, task: ResolveTask, fields: list[str]) -> list[PreparedWrite]:
     """Return the golden records and cross-references of the batch's members that are new and alone."""
     model, batch = task.tables.model, f"{task.batch}::bigint as _batch"
-    touched = "_member_id in (select _member_id from r_hot) or _landed_id in (select _landed_id from r_known)"
+    touched = "_member_id in (from r_hot union all from r_steady) or _landed_id in (select _landed_id from r_known)"
     clean, dirty = _split_files(connection, task.files, touched)
-    alone = f"{_copied(task, dirty)} anti join r_hot using (_member_id) anti join r_known using (_landed_id)"
+    alone = f"{_copied(task, dirty)} anti join r_hot using (_member_id) anti join r_steady using (_member_id) anti join r_known using (_landed_id)"
     names = "".join(f", {quote_name(name)}" for name in fields)
     golden = f"""
         select _member_id as _canonical_id, _client, 1::integer as _version, _received_at as _valid_from, false as _deleted,
@@ -115,15 +135,17 @@ def _alone(connection: Connection, task: ResolveTask, fields: list[str]) -> list
 
 def _region(connection: Connection, task: ResolveTask) -> list[PreparedWrite]:
     model = task.tables.model
-    pairs = {
-        golden_table(model): "w_golden",
-        golden_end_table(model): "w_golden_end",
-        "xref": "w_xref",
-        "xref_end": "w_xref_end",
-        "disposition": "w_disposition",
-        "quarantine": "w_quarantine",
-    }
-    return [PreparedWrite(table, f"select * from {relation}", rows=_count(connection, relation)) for table, relation in pairs.items()]
+    pairs = (
+        (golden_table(model), "w_golden"),
+        (golden_table(model), "w_steady"),
+        (golden_end_table(model), "w_golden_end"),
+        (golden_end_table(model), "w_steady_end"),
+        ("xref", "w_xref"),
+        ("xref_end", "w_xref_end"),
+        ("disposition", "w_disposition"),
+        ("quarantine", "w_quarantine"),
+    )
+    return [PreparedWrite(table, f"select * from {relation}", rows=_count(connection, relation)) for table, relation in pairs]
 
 
 def _split_files(connection: Connection, files: Sequence[Path], touched: str) -> tuple[tuple[Path, ...], tuple[Path, ...]]:
