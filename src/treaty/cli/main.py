@@ -90,7 +90,9 @@ def parse_arguments(argv: Sequence[str]) -> tuple[Verb | None, argparse.Namespac
     add_shared(parser)
     inner = {name: value for name, value in vars(outer).items() if name in ("project", "environment", "json")}
     defaults = {"project": None, "environment": None, "json": False}
-    return verb, parser.parse_args(outer.rest, argparse.Namespace(**{**defaults, **inner}))
+    given = argparse.Namespace(**{**defaults, **inner})
+    has_actions = any(isinstance(each, argparse._SubParsersAction) for each in parser._actions)
+    return verb, parser.parse_args(outer.rest, given) if has_actions else parser.parse_intermixed_args(outer.rest, given)
 
 
 def report(error: TreatyError, output: Output) -> int:

@@ -62,6 +62,7 @@ def print_run(result: treaty.RunResult, output: Output) -> None:
     elif result.ok and not result.changed:
         output.line("Nothing changed: no source had anything new.", "bold green")
     elif result.ok:
-        output.line(f"Done: {landed} records landed.", "bold green")
+        delivered = sum(each.acknowledged for _, each in sent)
+        output.line(f"Done: {landed} records landed, {delivered} delivered.", "bold green")
     if quarantined:
         output.line("See what was set aside, and why: treaty quarantine list", "dim")

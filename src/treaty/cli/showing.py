@@ -49,9 +49,8 @@ def print_tour(result: treaty.DemoResult, output: Output, folder: str) -> None:
     output.title("5. The proof that nothing is lost")
     print_verification(result.verified, output)
     output.title("What next")
-    at = "" if Path(folder).resolve() == Path.cwd() else f"cd {folder}; "
-    for command, what in _suggestions(result):
-        output.line(f"  {at}{command}" if output.terminal else f"{at}{command}", "bold")
+    for command, what in _suggestions(result, folder):
+        output.line(f"  {command}" if output.terminal else command, "bold")
         output.line(f"      {what}" if output.terminal else f"  {what}", "dim")
 
 
@@ -62,14 +61,17 @@ def print_record(row: Mapping[str, Any], output: Output) -> None:
     output.line("told by " + " and ".join(f"{each['system']}/{each['stream']} {each['source_key']}" for each in row["_sources"]))
 
 
-def _suggestions(result: treaty.DemoResult) -> list[tuple[str, str]]:
+def _suggestions(result: treaty.DemoResult, folder: str) -> list[tuple[str, str]]:
     """Return commands worth typing next, and what each shows."""
-    found = [("treaty demo" if result.made else "treaty run", "a second run writes nothing, and says so")]
+    found = [(f"treaty demo {folder}", "run it again: nothing is written, and it says so")] if result.made else []
+    if Path(folder).resolve() != Path.cwd():
+        found.append((f"cd {folder}", "then each of these:"))
     if result.quarantine:
         found.append((f"treaty quarantine show {result.quarantine[0].group}", "the records behind the first group"))
-    found += [
+    return [
+        *found,
         ("treaty coverage contact", "which decision governs each field"),
         ("treaty records invoice --client acme", "the golden invoices of one client"),
+        ("treaty check", "what is wrong with the project: nothing, until you change it"),
         ("treaty stop", "stop the embedded PostgreSQL when you are done"),
     ]
-    return found
