@@ -7,6 +7,7 @@ path or I/O. All problems of an expression are collected, each at its character.
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_CHARACTERS = 10_000
 MAX_DEPTH = 50
+PARSER_FRAMES = 5_000
 MAX_INTEGER = 2**63 - 1
 BINARY = {"Add": "+", "Sub": "-", "Mul": "*", "EQ": "=", "NEQ": "<>", "LT": "<", "LTE": "<=", "GT": ">", "GTE": ">=", "DPipe": "||"}
 SPOKEN = {
@@ -199,19 +201,30 @@ def _parse(text: str) -> exp.Expr:
 
     if not text.strip():
         raise ExpressionError([Problem("bad-expression", "the expression is empty", "Write an expression.")])
+    limit = sys.getrecursionlimit()
     try:
+        sys.setrecursionlimit(max(limit, PARSER_FRAMES))  # sqlglot spends about twenty frames on one level
         trees = sqlglot.parse(text, dialect=_dialect())
     except ParseError as error:
         raise ExpressionError([_parse_problem(text, each) for each in error.errors[:1]]) from None
-    except (TokenError, RecursionError) as error:
-        what = "it is nested too deeply" if isinstance(error, RecursionError) else "a quote or a comment is not closed"
-        raise ExpressionError([Problem("bad-expression", what, "Close what is open, and split what is too deep.")]) from None
+    except TokenError:
+        raise ExpressionError([Problem("bad-expression", "a quote or a comment is not closed", "Close what is open.")]) from None
+    except RecursionError:
+        raise ExpressionError([_too_deep(0)]) from None
+    finally:
+        sys.setrecursionlimit(limit)
     tree = trees[0] if len(trees) == 1 else None
     if tree is None:
         raise ExpressionError(
             [Problem("bad-expression", "there is more than one expression", "Write one expression, without ';'.", max(text.find(";"), 0))]
         )
     return tree
+
+
+def _too_deep(offset: int) -> Problem:
+    return Problem(
+        "expression-too-deep", f"the expression is nested deeper than {MAX_DEPTH}", "Split it into decisions that call each other.", offset
+    )
 
 
 def _parse_problem(text: str, error: Mapping[str, Any]) -> Problem:
@@ -252,12 +265,7 @@ class _Compiler:
     def node(self, tree: exp.Expr, depth: int) -> Node | None:
         """Return the node of a tree; None where it has a problem."""
         if depth > MAX_DEPTH:
-            self.problem(
-                "expression-too-deep",
-                f"the expression is nested deeper than {MAX_DEPTH}",
-                "Split it into decisions that call each other.",
-                tree,
-            )
+            self.problems.append(_too_deep(_offset(tree)))
             return None
         kind = type(tree).__name__
         if kind in BINARY:

@@ -112,6 +112,8 @@ class _Reader:
         if character == ".":
             return _Piece(r"[^\n]", False, False)
         if character in "^$":
+            if self.peek() in ("*", "+", "?", "{"):
+                raise ValueError(f"{character} marks a place, which does not repeat")
             return _Piece(r"\A" if character == "^" else r"\z", True, False)
         if character == "\\":
             return _Piece(self.escape(inside=False), False, False)
