@@ -5,7 +5,7 @@ A deleted version keeps the last content, so that a sink can still be told which
 
 from __future__ import annotations
 
-from treaty.lake.current import Connection, current_contributions, current_golden
+from treaty.lake.current import STEWARD, Connection, current_contributions, current_golden
 from treaty.lake.names import quote_name, quote_text
 from treaty.lake.survivorship import survivor_sql
 from treaty.lake.task import ResolveTask
@@ -88,13 +88,18 @@ def _content(connection: Connection, task: ResolveTask, fields: list[str]) -> No
         with newest as (select _landed_id, fresh from r_versions where place = 1 and _op <> 'delete'), rows as ({" union all ".join(parts)})
         select g._canonical_id, m.first_at, count(*) over (partition by g._canonical_id) as together, r.*
         from rows r join r_groups g on g._member_id = r._member_id join r_members m on m._member_id = r._member_id where g.lives""")
+    alone = f"select _canonical_id, first_at, null::varchar as _winners, _landed_id, {names} from r_rows where together = 1"
+    if not _any(connection, "r_rows where together > 1"):
+        connection.execute(f"create or replace temp table r_content as {alone}")
+        return
     several = "(select * exclude (together, first_at) from r_rows where together > 1)"
+    corrected = _any(connection, f"r_rows where together > 1 and _system = '{STEWARD}'")
     connection.execute(f"""
         create or replace temp table r_content as
-        select _canonical_id, first_at, null::varchar as _winners, _landed_id, {names} from r_rows where together = 1
+        {alone}
         union all
         select s._canonical_id, f.first_at, s._winners, null::uuid, {", ".join(f"s.{quote_name(name)}" for name in fields)}
-        from ({survivor_sql(several, fields, task.rules)}) s
+        from ({survivor_sql(several, fields, task.rules, corrected=corrected)}) s
         join (select _canonical_id, min(first_at) as first_at from r_rows group by all) f on f._canonical_id = s._canonical_id""")
 
 

@@ -26,6 +26,7 @@ from treaty.sessions import Session
 if TYPE_CHECKING:
     import pyarrow as pa
 
+BATCH_ROWS = 10_000
 BITS = 62  # fired bits in a word of ``_fired``
 
 
@@ -57,21 +58,31 @@ class LandedRecord:
 
 def golden_records(session: Session, scope: ClientScope, model: str, *, ids: Sequence[str] | None = None, limit: int | None = None) -> pa.Table:
     """Return the living golden records of a model: ``_id, _client``, its fields, ``_sources`` and ``_findings``."""
+    return golden_reader(session, scope, model, ids=ids, limit=limit).read_all()
+
+
+def golden_reader(
+    session: Session, scope: ClientScope, model: str, *, ids: Sequence[str] | None = None, limit: int | None = None
+) -> pa.RecordBatchReader:
+    """Read what :func:`golden_records` returns in batches, so that any number of records fits; the session is busy until the last one."""
     import pyarrow as pa
 
     tables, client = ModelTables(model), client_or_none(session, scope)
     known = table_columns(session, golden_table(model))
     if known is None:
-        return pa.table({"_id": pa.array([], pa.string()), "_client": pa.array([], pa.string())})
+        schema = pa.schema([("_id", pa.string()), ("_client", pa.string())])
+        return pa.RecordBatchReader.from_batches(schema, [])
     fields = "".join(f", g.{quote_name(name)}" for name in known if not name.startswith("_"))
-    where = "not g._deleted" if ids is None else f"not g._deleted and g._canonical_id in {_uuids(ids)}"
-    cut = "" if limit is None else f" order by g._client, g._canonical_id limit {limit}"
-    select = f"g._canonical_id, g._client{fields}"
-    session.duck.execute(f"create or replace temp table read_golden as {current_golden(tables, client, select, where)}{cut}")
-    few = "" if ids is None and limit is None else "_canonical_id in (select _canonical_id from read_golden)"
-    members = f"select * from ({latest_xref(tables, client, few or 'true')}) where not ended and coalesce(_matched_by, '') <> 'delivery'"
-    found = session.duck.execute(f"""
-        with members as ({members}),
+    few = "true"
+    if ids is not None or limit is not None:
+        where = "not g._deleted" if ids is None else f"not g._deleted and g._canonical_id in {_uuids(ids)}"
+        cut = "" if limit is None else f" order by g._client, g._canonical_id limit {limit}"
+        session.duck.execute(f"create or replace temp table read_ids as {current_golden(tables, client, 'g._canonical_id', where)}{cut}")
+        few = "_canonical_id in (from read_ids)"
+    golden = current_golden(tables, client, f"g._canonical_id, g._client{fields}", f"not g._deleted and g.{few}" if few != "true" else "not g._deleted")
+    reader: pa.RecordBatchReader = session.duck.execute(f"""
+        with members as (
+            select * from ({latest_xref(tables, client, few)}) where not ended and coalesce(_matched_by, '') <> 'delivery'),
         sources as (
             select _canonical_id, list({{'system': _system, 'stream': _stream, 'source_key': _source_key}}
                 order by _system, _stream, _source_key, _member_id) as _sources from members group by all),
@@ -80,11 +91,9 @@ def golden_records(session: Session, scope: ClientScope, model: str, *, ids: Seq
             from ({current_contributions(tables, client, "c._member_id, c._findings", "len(c._findings) > 0")}) c
             join members m on m._member_id = c._member_id group by all)
         select g._canonical_id::varchar as _id, g._client{fields}, coalesce(s._sources, []) as _sources, coalesce(f._findings, []) as _findings
-        from read_golden g left join sources s on s._canonical_id = g._canonical_id left join findings f on f._canonical_id = g._canonical_id
-        order by g._client, g._canonical_id""")
-    table: pa.Table = found.to_arrow_table()
-    session.duck.execute("drop table read_golden")
-    return table
+        from ({golden}) g left join sources s on s._canonical_id = g._canonical_id left join findings f on f._canonical_id = g._canonical_id
+        order by g._client, g._canonical_id""").to_arrow_reader(BATCH_ROWS)
+    return reader
 
 
 def find_records(session: Session, scope: ClientScope, model: str, key: str) -> tuple[RecordPlace, ...]:

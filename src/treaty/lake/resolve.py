@@ -54,6 +54,8 @@ def _drop(connection: Connection, prefix: str, *, keep: Sequence[str]) -> None:
 def _work_out(connection: Connection, task: ResolveTask) -> Resolved:
     fields = [name for name, _ in columns(connection, task.conformed) if not name.startswith("_")]
     task = _unknown_rows(connection, task)
+    if not task.replaces and not _any(connection, task.conformed) and not (task.set_aside and _any(connection, task.set_aside)):
+        return Resolved(())
     _ensure_order(connection, task)
     find_set_aside(connection, task)
     known = find_xref(connection, task)
@@ -177,6 +179,10 @@ def _file_list(files: Sequence[Path]) -> str:
 def _count(connection: Connection, relation: str) -> int:
     row = connection.execute(f"select count(*) from {relation}").fetchone()
     return int(row[0])
+
+
+def _any(connection: Connection, relation: str) -> bool:
+    return connection.execute(f"select 1 from {relation} limit 1").fetchone() is not None
 
 
 def _counts(connection: Connection, task: ResolveTask) -> dict[str, int]:

@@ -18,22 +18,31 @@ EARLIEST = ("_source_version asc nulls last", "_received_at asc", "_landed_id as
 CRITERIA = ("latest", "earliest", "most-complete")
 
 
-def survivor_sql(relation: str, fields: Sequence[str], rules: Sequence[FieldSurvivorship]) -> str:
-    """Select (_canonical_id, _winners, the fields) from ``relation``: contributions with the canonical id they belong to."""
+def survivor_sql(relation: str, fields: Sequence[str], rules: Sequence[FieldSurvivorship], *, corrected: bool = True) -> str:
+    """Select (_canonical_id, _winners, the fields) from ``relation``: contributions with the canonical id they belong to.
+
+    One aggregate a rule picks the winner with its values; ``corrected`` says whether corrections may be among the contributions.
+    """
     groups = effective_rules(fields, rules)
     orders = list(dict.fromkeys(order for rule in groups for order in _orders(rule, fields)))
     ranks = ", ".join(f"row_number() over (partition by _canonical_id order by {order}) as r{place}" for place, order in enumerate(orders))
+    picks: list[str] = []
     values: list[str] = []
     winners: list[str] = []
-    for rule in groups:
+    for number, rule in enumerate(groups):
+        picks.append(f"{_pick(rule, fields, orders, corrected=corrected)} as p{number}")
         for name in rule.fields:
-            value, winner = _pick(rule, name, fields, orders)
+            value, winner = f"p{number}.{quote_name(name)}", f"p{number}._member_id"
+            if corrected and STEWARD not in rule.prefer:
+                picks.append(f"{_correction(name, orders)} as {quote_name('c ' + name)}")
+                told = quote_name("c " + name)
+                value, winner = f"if({told} is null, {value}, {told}.v)", f"if({told} is null, {winner}, {told}._member_id)"
             values.append(f"{value} as {quote_name(name)}")
             winners.append(f"({quote_text(name)}, {winner}::varchar)")
     return f"""
         select _canonical_id, to_json(map_from_entries(list_filter([{", ".join(winners)}], lambda each: each[2] is not null)))::varchar as _winners,
             {", ".join(values)}
-        from (select *, {ranks} from {relation}) group by _canonical_id"""
+        from (select _canonical_id, {", ".join(picks)} from (select *, {ranks} from {relation}) group by _canonical_id)"""
 
 
 def effective_rules(fields: Sequence[str], rules: Sequence[FieldSurvivorship]) -> list[FieldSurvivorship]:
@@ -75,20 +84,22 @@ def _orders(rule: FieldSurvivorship, fields: Sequence[str]) -> list[str]:
     return [order_sql(rule, fields), *([] if STEWARD in rule.prefer else [", ".join(LATEST)])]
 
 
-def _pick(rule: FieldSurvivorship, name: str, fields: Sequence[str], orders: list[str]) -> tuple[str, str]:
-    """Return the SQL of a field's surviving value, and of the member that it is from."""
+def _pick(rule: FieldSurvivorship, fields: Sequence[str], orders: list[str], *, corrected: bool) -> str:
+    """Return the aggregate that gives a struct of the winning member and its values for a rule's fields; null where nobody answers."""
     rank = f"r{orders.index(order_sql(rule, fields))}"
+    conditions = [] if rule.null_is_answer else ["(" + " or ".join(f"{quote_name(each)} is not null" for each in rule.fields) + ")"]
+    if corrected and STEWARD not in rule.prefer:
+        conditions.append(f"_system <> '{STEWARD}'")
+    kept = f" filter (where {' and '.join(conditions)})" if conditions else ""
+    members = ", ".join(f"{quote_name(each)}: {quote_name(each)}" for each in rule.fields)
+    return f"arg_min({{_member_id: _member_id, {members}}}, {rank}){kept}"
+
+
+def _correction(name: str, orders: list[str]) -> str:
+    """Return the aggregate that gives the latest correction of a field, if there is one."""
     field = quote_name(name)
-    together = [quote_name(each) for each in rule.fields]
-    answered = "true" if rule.null_is_answer else "(" + " or ".join(f"{each} is not null" for each in together) + ")"
-    if STEWARD in rule.prefer:
-        condition = f"filter (where {answered})"
-        return f"arg_min_null({field}, {rank}) {condition}", f"arg_min(_member_id, {rank}) {condition}"
-    corrected = f"filter (where _system = '{STEWARD}' and {field} is not null)"
-    condition = f"filter (where _system <> '{STEWARD}' and {answered})"
     latest = f"r{orders.index(', '.join(LATEST))}"
-    value = f"coalesce(arg_min({field}, {latest}) {corrected}, arg_min_null({field}, {rank}) {condition})"
-    return value, f"coalesce(arg_min(_member_id, {latest}) {corrected}, arg_min(_member_id, {rank}) {condition})"
+    return f"arg_min({{_member_id: _member_id, v: {field}}}, {latest}) filter (where _system = '{STEWARD}' and {field} is not null)"
 
 
 def _is_system(name: str) -> str:
