@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
@@ -26,7 +26,7 @@ from treaty.lake.current import ModelTables
 from treaty.lake.cursors import CursorPosition, Fence, read_cursor
 from treaty.lake.golden import WIDE_COLUMNS
 from treaty.lake.names import contribution_table, lake_table, landed_table
-from treaty.lake.resolve import resolve
+from treaty.lake.resolve import release, resolve
 from treaty.lake.schema import ensure_model, table_columns
 from treaty.lake.scope import OneClient
 from treaty.lake.task import PreparedWrite, ResolveTask, match_keys, survivorship_rules
@@ -89,7 +89,7 @@ def conform(work: Work) -> dict[str, int]:
     session, mapping = work.session, work.mapping
     if table_columns(session, work.table) is None:
         return {}
-    with exclusively(session, f"conform|{mapping.client}|{mapping.name}"):
+    with exclusively(session, f"conform|{mapping.client}|{mapping.name}"), resolving(session, mapping.client, mapping.model):
         cursor = read_cursor(session, work.scope, MAPPING, mapping.name)
         done = cursor.position if cursor.position.get("generation") == work.generation else {}
         chunks = _pending(work, done)
@@ -155,9 +155,10 @@ def _conform_chunk(work: Work, chunk: Chunk, cursor: CursorPosition, *, begins: 
 
 def resolve_and_commit(session: Session, batch: Batch, task: ResolveTask, fence: Fence, *, new_generation: bool) -> dict[str, int]:
     """Resolve what stands in ``conformed`` and ``set_aside`` and commit all of it; return how many records came to each state."""
-    with exclusively(session, f"resolve|{task.client}|{task.tables.model}"):
+    with resolving(session, task.client, task.tables.model):
         resolved = resolve(session.duck, task)
         writes = [_prepare(session, batch, each) for each in resolved.writes]
+        release(session.duck)
         if not any(each.files for each in resolved.writes):
             for path in task.files:
                 path.unlink()
@@ -291,6 +292,11 @@ def _prepare(session: Session, batch: Batch, write: PreparedWrite) -> TableWrite
         linked.append(target)
     first = keep_file(session, write.table, linked[0], write.rows)
     return TableWrite(write.table, write.rows, files=(*first.files, *linked[1:]))
+
+
+def resolving(session: Session, client: str, model: str) -> AbstractContextManager[None]:
+    """Hold the right to resolve a model of a client: from before a batch takes its number to its commit, so that numbers follow commits."""
+    return exclusively(session, f"resolve|{client}|{model}")
 
 
 @contextmanager

@@ -13,7 +13,7 @@ from treaty.compiler.mapping import type_of
 from treaty.compiler.types import parse_type
 from treaty.engines.duckdb.conform import uuid8
 from treaty.engines.duckdb.paths import quote_name, quote_text
-from treaty.flows.conforming import MAPPING, exclusively, resolve_and_commit
+from treaty.flows.conforming import MAPPING, exclusively, resolve_and_commit, resolving
 from treaty.lake.batches import open_batch
 from treaty.lake.current import PIN, STEWARD, ModelTables
 from treaty.lake.cursors import Fence, read_cursor
@@ -38,7 +38,7 @@ def conform_corrections(session: Session, project: ClientProject, model: str, *,
     if table_columns(session, table) is None or model not in project.models:
         return {}
     name, client = correction_mapping(model), project.client
-    with exclusively(session, f"conform|{client}|{name}"):
+    with exclusively(session, f"conform|{client}|{name}"), resolving(session, client, model):
         cursor = read_cursor(session, OneClient(client), MAPPING, name)
         pending = f"_client = {quote_text(client)} and _batch > {int(cursor.position.get('batch', 0))} and _op <> 'refused'"
         row = session.duck.execute(f"select count(*), max(_batch) from {lake_table(table)} where {pending}").fetchone()

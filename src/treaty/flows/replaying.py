@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from treaty.compiler.mapping import compile_mapping
-from treaty.flows.conforming import MAPPING, ROWS_IN_MEMORY, Chunk, Work, chunk_task, exclusively, resolve_and_commit, run_query
+from treaty.flows.conforming import MAPPING, ROWS_IN_MEMORY, Chunk, Work, chunk_task, exclusively, resolve_and_commit, resolving, run_query
 from treaty.lake.batches import open_batch
 from treaty.lake.cursors import Fence, read_cursor
 from treaty.lake.names import quote_text
@@ -20,7 +20,7 @@ def replay_records(session: Session, project: ClientProject, mapping: str, lande
     states: dict[str, int] = {}
     for start in range(0, len(landed_ids), ROWS_IN_MEMORY):
         chosen = tuple(landed_ids[start : start + ROWS_IN_MEMORY])
-        with exclusively(session, f"conform|{compiled.client}|{mapping}"):
+        with exclusively(session, f"conform|{compiled.client}|{mapping}"), resolving(session, compiled.client, compiled.model):
             cursor = read_cursor(session, Work(session, project, compiled, applied_id, 1, as_of).scope, MAPPING, mapping)
             work = Work(session, project, compiled, applied_id, int(cursor.position.get("generation", 1)), as_of)
             literals = ", ".join(f"{quote_text(each)}::uuid" for each in chosen)
