@@ -9,6 +9,7 @@ Proxy settings of the environment are not read here or by any connector.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import re
@@ -69,10 +70,9 @@ def ensure_allowed(host: str, port: int, allowed: Iterable[tuple[str, int]]) -> 
 def normalise_host(host: str) -> str:
     """Return a host in lower case. Raises StopError for spellings that resolvers read as something else."""
     name = host.lower()
-    try:
-        return str(ipaddress.ip_address(name.removeprefix("[").removesuffix("]") if ":" in name else name))
-    except ValueError:
-        pass
+    if "%" not in name:  # a zone of an IPv6 address may hold anything
+        with contextlib.suppress(ValueError):
+            return str(ipaddress.ip_address(name.removeprefix("[").removesuffix("]") if ":" in name else name))
     labels = name.split(".")
     if len(name) > 253 or not all(LABEL.match(label) for label in labels) or NUMERIC.match(labels[-1]):
         raise StopError(

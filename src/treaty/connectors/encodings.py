@@ -100,10 +100,11 @@ class CheckedDecoder:
 
     def check(self, chunk: bytes) -> None:
         """Like :meth:`decode` for UTF-8, without making the text: some ten times faster."""
-        if self._decoder.getstate()[0]:
-            rest = next((n for n in range(min(len(chunk), 4)) if chunk[n] & 0xC0 != 0x80), min(len(chunk), 4))
-            self.decode(chunk[:rest])
-            chunk = chunk[rest:]
+        done = 0
+        while done < len(chunk) and self._decoder.getstate()[0]:  # a character cut by the last chunk's end
+            self.decode(chunk[done : done + 1])
+            done += 1
+        chunk = chunk[done:] if done else chunk
         whole = len(chunk)
         while whole and len(chunk) - whole < 4 and chunk[whole - 1] & 0xC0 == 0x80:
             whole -= 1

@@ -19,6 +19,7 @@ from treaty.errors import StopError
 CHUNK_BYTES = 4 * 1024 * 1024
 SMALL_BYTES = 1024 * 1024  # up to this a copy is kept in memory
 RACY_SECONDS = 2  # a file changed so lately may change again within its clock's tick: its stamp proves nothing
+TICK_SECONDS = 0.02  # file systems stamp changes by the kernel's tick, of 10 ms at most
 ATTEMPTS = 3
 UNFINISHED = re.compile(r"(^|/)(\.|~)|(~|\.part|\.tmp|\.crdownload|\.filepart)$")
 
@@ -105,7 +106,7 @@ class Folder:
         finally:
             os.close(parent)
         try:
-            before = os.fstat(handle)
+            before = _settled(handle)
             if not stat.S_ISREG(before.st_mode):
                 raise ChangedWhileRead(file.name)
             copy = _copy(handle, before, spool)
@@ -119,6 +120,8 @@ class Folder:
     def _open_parent(self, name: str) -> tuple[int, str]:
         """Open the folder that holds a file, walking from the root without following links."""
         *steps, leaf = name.split("/")
+        if not {"", ".", ".."}.isdisjoint((*steps, leaf)):
+            raise ChangedWhileRead(name)
         handle = self._open()
         for step in steps:
             try:
@@ -158,6 +161,16 @@ def _walk(handle: int, prefix: str) -> Iterator[FoundFile]:
 
 def _stamp(facts: os.stat_result) -> str:
     return f"{facts.st_ino}:{facts.st_size}:{facts.st_mtime_ns}:{facts.st_ctime_ns}"
+
+
+def _settled(handle: int) -> os.stat_result:
+    """Return the file's facts at a moment when any later change would show in them, whatever the tick of the file system's clock."""
+    facts = os.fstat(handle)
+    age = time.time() - facts.st_mtime
+    if 0 <= age < TICK_SECONDS:
+        time.sleep(TICK_SECONDS - age)
+        facts = os.fstat(handle)
+    return facts
 
 
 def _copy(handle: int, facts: os.stat_result, spool: Path) -> Copy:

@@ -78,7 +78,7 @@ class RecordParser:
         limits = self._limits
         if len(text) > limits.record_bytes:
             raise limit_exceeded(limits, "record_bytes", "the record is larger than")
-        if text.count(b"{") + text.count(b"[") > limits.depth and _depth(text) > limits.depth:
+        if text.count(b"{") + text.count(b"[") > limits.depth and _is_deeper(text, limits.depth):
             raise limit_exceeded(limits, "depth", "nested deeper than")
         try:
             value = jiter.from_json(text, allow_inf_nan=False, catch_duplicate_keys=True, float_mode="lossless-float", cache_mode="keys")
@@ -110,16 +110,17 @@ def _as_refusal(message: str) -> SetAsideError:
     return SetAsideError("bad-json", f"{message}.")
 
 
-def _depth(text: bytes) -> int:
-    depth = deepest = 0
+def _is_deeper(text: bytes, most: int) -> bool:
+    depth = 0
     for token in TOKEN.finditer(text):
         first = text[token.start()]
         if first in b"{[":
             depth += 1
-            deepest = max(deepest, depth)
+            if depth > most:
+                return True
         elif first in b"}]":
             depth -= 1
-    return deepest
+    return False
 
 
 def _most_fields(value: Any) -> int:

@@ -96,6 +96,8 @@ class Names(dict[str, str]):
 
     def _spell(self, tag: str) -> str:
         if not tag.startswith("{"):
+            if ":" in tag:  # libxml2 lets it pass; it must not be taken for a prefix of the stream's
+                raise SetAsideError("bad-xml", f"the prefix of {tag!r} is not declared in the document.", remedy="Have it sent as well-formed XML.")
             return tag
         uri, _, local = tag[1:].rpartition("}")
         prefix = self._prefixes.get(uri)
@@ -129,7 +131,7 @@ class RecordPaths:
     def match(self, element: Any) -> bool:
         """Tell whether an element with one of the tags is a record, and not within one."""
         above = [each.tag for each in element.iterancestors()]
-        wanted = self._ancestors[element.tag]
+        wanted = self._ancestors.get(element.tag, ())
         return any(tuple(above[: len(path)]) == path for path in wanted) and not any(tag in self._ancestors for tag in above)
 
 
@@ -266,7 +268,11 @@ class _XmlRecords:
         return limit_exceeded(self._limits, "record_bytes", "the record is larger than")
 
     def _refuse_missing(self, root: Any, data: bytes) -> None:
-        found = self._names[root.tag]
+        try:
+            found = self._names[root.tag]
+        except SetAsideError as error:
+            self._refuse(0, error, data)
+            return
         if found in self._others or "*" in self._others:
             return
         message = f"{found} is not, and holds no, {self._paths.spelled!r}."
