@@ -6,11 +6,11 @@ from collections.abc import Callable, Sequence
 from datetime import date
 
 from treaty.compiler.functions.definition import Fails, Function, constant, constant_value, define, sql_text
-from treaty.compiler.functions.formats import Format, read_format
+from treaty.compiler.functions.formats import YEAR, Format, read_format
 from treaty.compiler.functions.numbers import AROUND, full_match
 from treaty.compiler.ir import Call, Node
 
-ISO_DATE = rf"{AROUND}[0-9]{{4}}-[0-9]{{2}}-[0-9]{{2}}{AROUND}"
+ISO_DATE = rf"{AROUND}{YEAR}-[0-9]{{2}}-[0-9]{{2}}{AROUND}"
 IN_RANGE = "BETWEEN DATE '0001-01-01' AND DATE '9999-12-31'"
 
 
@@ -29,18 +29,13 @@ def _check_format(args: Sequence[Node]) -> None:
 def _date_in(rendered: Sequence[str], call: Call) -> str:
     form = _date_format(call)
     guard = full_match(rendered[0], f"[ ]*{form.pattern}[ ]*")
-    return _past_year_zero(f"CASE WHEN {guard} THEN CAST(try_strptime({rendered[0]}, {sql_text(form.strptime)}) AS DATE) END")
-
-
-def _past_year_zero(sql: str) -> str:
-    return f"nullif(greatest({sql}, DATE '0001-01-01' - 1), DATE '0001-01-01' - 1)"
+    return f"CASE WHEN {guard} THEN CAST(try_strptime({rendered[0]}, {sql_text(form.strptime)}) AS DATE) END"
 
 
 def _iso_date(rendered: Sequence[str], call: Call) -> str:
     """A date that is written back as it stood is one; the rest is looked at more closely."""
     text, day = rendered[0], f"try_cast({rendered[0]} AS DATE)"
-    closely = f"{full_match(text, ISO_DATE)} AND {day} >= DATE '0001-01-01'"
-    return f"CASE WHEN CAST({day} AS VARCHAR) = {text} AND strlen({text}) = 10 THEN {day} WHEN {closely} THEN {day} END"
+    return f"CASE WHEN CAST({day} AS VARCHAR) = {text} AND strlen({text}) = 10 THEN {day} WHEN {full_match(text, ISO_DATE)} THEN {day} END"
 
 
 def _check_century(args: Sequence[Node]) -> None:

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+YEAR = "(?:[1-9][0-9]{3}|0[1-9][0-9]{2}|00[1-9][0-9]|000[1-9])"  # 0001 to 9999
+
 TOKENS = {  # token: (RE2 pattern, strptime, strftime)
-    "YYYY": ("[0-9]{4}", "%Y", "%Y"),
+    "YYYY": (YEAR, "%Y", "%Y"),
     "YY": ("[0-9]{2}", "%y", "%y"),
     "MM": ("(?:0[1-9]|1[0-2])", "%m", "%m"),
     "Mon": ("[A-Z][a-z]{2}", "%b", "%b"),

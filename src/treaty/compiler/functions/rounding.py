@@ -10,7 +10,7 @@ from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.functions.numbers import number_of
 from treaty.compiler.functions.operators import natural_type, render_arithmetic
 from treaty.compiler.functions.typing import MAX_DIGITS, SHORT_DIGITS, digits_of
-from treaty.compiler.ir import Call, Node
+from treaty.compiler.ir import Call, Literal, Node
 from treaty.compiler.types import DecimalType, Type
 
 ROUNDINGS = ("half-up", "half-even", "half-down", "up", "down", "ceiling", "floor")
@@ -96,6 +96,9 @@ def _divide(rendered: Sequence[str], call: Call) -> str:
     """Divide as whole numbers of 128 bits: exact, with the remainder to round by."""
     left, right = digits_of(call.args[0]), digits_of(call.args[1])
     assert isinstance(call.type, DecimalType)
+    tens = _power_of_ten(call.args[1])
+    if tens is not None and left.scale + tens < MAX_DIGITS and left.precision + tens <= MAX_DIGITS:
+        return _shift(rendered[0], call, tens)
     shift = call.type.scale + right.scale - left.scale
     above = _unscaled(rendered[0], left, max(shift, 0))
     below = _unscaled(rendered[1], right, max(-shift, 0))
@@ -115,6 +118,20 @@ def _divide(rendered: Sequence[str], call: Call) -> str:
     unit = f"CAST('1e-{call.type.scale}' AS {duckdb_type(DecimalType(call.type.scale + 1, call.type.scale))})"
     made = f"TRY(CAST({whole} AS DECIMAL({MAX_DIGITS - call.type.scale},0)) * {unit})"
     return f"CASE WHEN {rendered[1]} <> 0 THEN try_cast({made} AS {duckdb_type(call.type)}) END"
+
+
+def _power_of_ten(node: Node) -> int | None:
+    """Return n of a constant that is the nth power of ten, by which dividing is only moving the point."""
+    text = str(constant_value(node))
+    return len(text) - 1 if text[:1] == "1" and text[1:] == "0" * (len(text) - 1) else None
+
+
+def _shift(sql: str, call: Call, tens: int) -> str:
+    given = digits_of(call.args[0])
+    smaller = Literal(Decimal(1).scaleb(-tens), DecimalType(tens + 1, tens))
+    product = Call("*", (call.args[0], smaller), DecimalType(given.precision + tens, given.scale + tens))
+    moved = render_arithmetic("*", [sql, _literal("1", tens, tens)], product)
+    return _round([moved], Call("round", (product, *call.args[2:]), call.type))
 
 
 def _unscaled(sql: str, kind: DecimalType, shift: int) -> str:

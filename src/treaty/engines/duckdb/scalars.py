@@ -118,17 +118,18 @@ def _call_value(node: Call, columns: Columns, reasons: Columns) -> str:
 
 def _unless_failed(operands: Iterable[Node], columns: Columns, reasons: Columns, sql: str) -> str:
     """Return SQL that is null where an operand failed."""
-    tests = dict.fromkeys(f"{reason} IS NULL" for each in operands if (reason := _reason(each, columns, reasons)) is not None)
+    found = (_lazy_reason(each, columns, reasons) for each in operands)
+    tests = dict.fromkeys(f"{reason} IS NULL" for reason in found if reason is not None)
     return f"CASE WHEN {' AND '.join(tests)} THEN {sql} END" if tests else sql
 
 
 def _case_value(node: Case, columns: Columns, reasons: Columns) -> str:
     parts = []
     for condition, then in node.whens:
-        reason = _reason(condition, columns, reasons)
+        parts.append(f"WHEN {render_value(condition, columns, reasons)} THEN {render_value(then, columns, reasons)}")
+        reason = _lazy_reason(condition, columns, reasons)
         if reason is not None:
             parts.append(f"WHEN {reason} IS NOT NULL THEN NULL")
-        parts.append(f"WHEN {render_value(condition, columns, reasons)} THEN {render_value(then, columns, reasons)}")
     return f"CASE {' '.join(parts)} ELSE {render_value(node.otherwise, columns, reasons)} END"
 
 
@@ -151,8 +152,13 @@ def _folded(sql: str) -> str:
     return f"lower({trimmed(sql)})"
 
 
+def _folded_key(key: str) -> str:
+    """Return a code list's entry folded: at once where it is ASCII, else by the engine, whose lower case it then is."""
+    return sql_text(key.strip(" \t\n\r\f\v").lower()) if key.isascii() else _folded(sql_text(key))
+
+
 def _look_up(key: str, node: ValueMap, folded: bool, otherwise: str) -> str:
-    keys = [_folded(sql_text(each)) if folded else sql_text(each) for each, _ in node.entries]
+    keys = [_folded_key(each) if folded else sql_text(each) for each, _ in node.entries]
     values = [sql_text(each) for _, each in node.entries]
     if not keys:
         return otherwise
@@ -198,10 +204,16 @@ def render_reason(node: Node, columns: Columns = no_columns, reasons: Columns = 
 
     ``reasons`` is asked first at every source, lookup and repeating group, and at every other node that can fail by itself.
     """
+    return _lazy_reason(node, columns, reasons)
+
+
+def _lazy_reason(node: Node, columns: Columns, reasons: Columns) -> str | None:
+    """Return SQL of a reason that is worked out only where the value is null: DuckDB evaluates a CASE's branches by need."""
     detail = _reason(node, columns, reasons)
     if detail is None or isinstance(node, Source | Lookup | Each):
         return detail
-    return f"CASE WHEN {render_value(node, columns, reasons)} IS NULL THEN {detail} END"
+    lazy = f"CASE WHEN {render_value(node, columns, reasons)} IS NULL "
+    return detail if detail.startswith(lazy) and detail.endswith("END") else f"{lazy}THEN {detail} END"
 
 
 def _reason(node: Node, columns: Columns, reasons: Columns) -> str | None:
@@ -248,12 +260,12 @@ def _call_reason(node: Call, columns: Columns, reasons: Columns) -> str | None:
 def _case_reason(node: Case, columns: Columns, reasons: Columns) -> str | None:
     parts, any_reason = [], False
     for condition, then in node.whens:
-        failed = _reason(condition, columns, reasons)
+        failed = _lazy_reason(condition, columns, reasons)
         taken = _reason(then, columns, reasons)
         any_reason = any_reason or failed is not None or taken is not None
+        parts.append(f"WHEN {render_value(condition, columns, reasons)} THEN {taken or 'NULL'}")
         if failed is not None:
             parts.append(f"WHEN {failed} IS NOT NULL THEN {failed}")
-        parts.append(f"WHEN {render_value(condition, columns, reasons)} THEN {taken or 'NULL'}")
     otherwise = _reason(node.otherwise, columns, reasons)
     if not any_reason and otherwise is None:
         return None
