@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from treaty.operations.doctor import doctor as doctor
     from treaty.operations.explain import Explanation as Explanation
     from treaty.operations.explain import explain as explain
+    from treaty.operations.explain import explain_fields as explain_fields
     from treaty.operations.functions import FunctionsResult as FunctionsResult
     from treaty.operations.functions import functions as functions
     from treaty.operations.init import InitResult as InitResult
@@ -74,7 +75,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.test": ("test", "ExamplesResult"),
     "operations.records": ("records",),
     "operations.trying": ("try_mapping", "TryResult"),
-    "operations.explain": ("explain", "Explanation"),
+    "operations.explain": ("explain", "explain_fields", "Explanation"),
     "operations.run": ("run",),
     "operations.verify": ("verify",),
     "flows.results": ("RunResult",),

@@ -81,6 +81,19 @@ def explain(
         return explainer.of_key(key)
 
 
+def explain_fields(
+    model: str, key: str, *, project: Folder = None, environment: str | None = None, client: str | None = None
+) -> tuple[Explanation, ...]:
+    """Explain every field of one golden record, with one look at its sources; see :func:`explain`."""
+    workspace = find_workspace(project, environment)
+    workspace.ensure_client(client)
+    with workspace.open() as session:
+        applied = open_applied(session)
+        contract = _contract(applied, model)
+        explainer = _Explainer(applied, contract, None, None, [client] if client else list(applied.clients))
+        return tuple(explainer.of_field(key, each.name) for each in contract.properties)
+
+
 def _contract(applied: AppliedProject, model: str) -> DataContract:
     models = applied.project.models
     if model in models:
@@ -101,12 +114,22 @@ class _Explainer:
         self.text = text
         self.clients = clients
         self.types: Mapping[str, Type] = {each.name: parse_type(type_of(each)) for each in contract.properties}
+        self._located: dict[str, tuple[Located, ...]] = {}
+        self._makers: dict[str, ContributionMaker] = {}
+        self._made: dict[str, tuple[tuple[Contribution, ...], Survived | None, Mapping[str, Any] | None]] = {}
 
     # ---- which record
 
+    def of_field(self, key: str, field: str) -> Explanation:
+        """Explain another field of the record that a key means."""
+        self.path, self.text = FieldPath(field), field
+        return self.of_key(key)
+
     def of_key(self, key: str) -> Explanation:
         """Explain the golden record that a key means, or why there is none."""
-        found = locate(self.session, self.clients, self.model, key)
+        found = self._located.get(key)
+        if found is None:
+            found = self._located[key] = locate(self.session, self.clients, self.model, key)
         if len(found) > 1:
             listed = "\n".join(f"  {each.canonical_id} of {each.client}: {', '.join(f'{m.name}/{m.source_key}' for m in each.members)}" for each in found)
             raise UsageError(f"{key!r} means {len(found)} records of {self.model}:\n{listed}", remedy="Name one by its id, or its client with --client.")
@@ -158,7 +181,18 @@ class _Explainer:
             yield from by_source or self._maker(client).quarantined_with(self.model, key)
 
     def _maker(self, client: str) -> ContributionMaker:
-        return ContributionMaker(self.session, self.applied.of_client(client), self.applied.as_of)
+        if client not in self._makers:
+            self._makers[client] = ContributionMaker(self.session, self.applied.of_client(client), self.applied.as_of)
+        return self._makers[client]
+
+    def _made_again(self, located: Located) -> tuple[tuple[Contribution, ...], Survived | None, Mapping[str, Any] | None]:
+        """Return a golden record's contributions and fields, made again, and what is stored of it; made once for all its fields."""
+        if located.canonical_id not in self._made:
+            maker = self._maker(located.client)
+            contributions = maker.contributions(self.model, located.members)
+            survived = survive(self.session, maker.project, self.model, self.types, contributions) if contributions else None
+            self._made[located.canonical_id] = contributions, survived, stored_record(self.session, located.client, self.model, located.canonical_id)
+        return self._made[located.canonical_id]
 
     # ---- what is told
 
@@ -189,11 +223,9 @@ class _Explainer:
 
     def _golden(self, located: Located, key: str) -> Explanation:
         maker = self._maker(located.client)
-        contributions = maker.contributions(self.model, located.members)
-        stored = stored_record(self.session, located.client, self.model, located.canonical_id)
-        if not contributions:
+        contributions, survived, stored = self._made_again(located)
+        if survived is None:
             return self._gone(located, key, stored)
-        survived = survive(self.session, maker.project, self.model, self.types, contributions)
         if self.path is None:
             return self._whole(located, key, maker, contributions, survived, stored)
         value = self.path.pick(survived.fields.get(self.path.name))

@@ -40,6 +40,8 @@ class ContributionMaker:
         self.project = project
         self.as_of = as_of
         self._compiled: dict[str, CompiledMapping] = {}
+        self._steps: dict[str, Step] = {}
+        self._relations: dict[str, str] = {}
 
     def compiled(self, name: str) -> CompiledMapping:
         """Return a compiled mapping."""
@@ -49,6 +51,11 @@ class ContributionMaker:
 
     def landed_step(self, version: LandedVersion) -> Step:
         """Return the step of a landed record: what it is and where its bytes are."""
+        if version.landed_id not in self._steps:
+            self._steps[version.landed_id] = self._landed_step(version)
+        return dict(self._steps[version.landed_id])
+
+    def _landed_step(self, version: LandedVersion) -> Step:
         return {
             "step": "landed", "system": version.system, "stream": version.stream, "source_key": version.source_key,
             "landed_id": version.landed_id, "op": version.op, "version": version.version, "received_at": version.received_at,
@@ -118,6 +125,14 @@ class ContributionMaker:
         return walk_field(self.session, compiled, self.project.mappings[mapping], self.project.decisions, landed, path, self._relation(version), self.as_of)
 
     def _relation(self, version: LandedVersion) -> str:
+        """Return a query for one landed row, which is read from the lake once."""
+        if version.landed_id not in self._relations:
+            name = f"explained_landed_{len(self._relations)}"
+            self.session.duck.execute(f"create or replace temp table {name} as {self._landed_row(version)}")
+            self._relations[version.landed_id] = f"select * from {name}"
+        return self._relations[version.landed_id]
+
+    def _landed_row(self, version: LandedVersion) -> str:
         where = f"_landed_id = {quote_text(version.landed_id)}::uuid"
         relation = landed_condition(self.session, version.client, f"{version.system}/{version.stream}", where)
         assert relation is not None, "a landed version is in its table"

@@ -11,7 +11,7 @@ from treaty.operations.explaining.walking import Walked
 ENDS_AT_SINK = {
     "acknowledged": "{sink} has acknowledged it.",
     "coalesced": "{sink} has what it takes of it: nothing of that has changed since.",
-    "waiting": "it waits to be sent to {sink}: the environment must say `deliver: true`, and `treaty run` sends it.",
+    "waiting": "{sink} waits for it: `treaty run` sends it, where the environment says `deliver: true`.",
     "held": "{sink} is not sent it: {message}.",
     "dead-lettered": "{sink} refused it: {message}.",
     "ambiguous": "whether {sink} took it is unknown: {message}.",

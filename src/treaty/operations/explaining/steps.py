@@ -209,6 +209,11 @@ class FieldSteps:
         outcome = self.outcomes.get(node)
         return None if outcome is None or outcome.fails else outcome.value
 
+    def is_empty(self, node: ir.Node) -> bool:
+        """Whether a node came to nothing, and did not fail."""
+        outcome = self.outcomes.get(node)
+        return (outcome is None or not outcome.fails) and self.value(node) in (None, [])
+
     def _came_to(self, node: ir.Node) -> Step:
         if isinstance(node, ir.Literal):
             return {"output": node.value}

@@ -13,7 +13,7 @@ from treaty.compiler.lineage import walk
 from treaty.errors import UsageError
 from treaty.operations.explaining.evaluating import evaluate
 from treaty.operations.explaining.steps import FieldSteps, Outcome, Step, element_nodes, nodes_of
-from treaty.project.declarations import DataContract, DecisionRecord, EntityMapping
+from treaty.project.declarations import DataContract, DecisionRecord, EntityMapping, FieldMapping
 from treaty.project.findings import nearest
 from treaty.sessions import Session
 
@@ -96,13 +96,20 @@ def _element_steps(
     for name, elements in rewritten.items():
         inner = dict(group.fields)[name]
         mapped = declared.fields.get(name) if declared else None
-        text, origin = (mapped.cell or "", mapped.origin) if mapped else ("", "standard")
+        text, origin = (written_as(mapped), mapped.origin) if mapped else ("", "standard")
         for number, element in enumerate(values[elements.node].value or (), 1):
             if path.element not in (None, number):
                 continue
             teller = FieldSteps(mapping, decisions, elements.outcomes(element), {**landed, "element": number})
+            if path.inner is None and teller.is_empty(inner):
+                continue  # of a whole group, what is empty is not told
             at = f"{path.name}[{number}].{name}"
             yield from teller.of_element(at, text, origin, inner.type, name in group.required, inner)
+
+
+def written_as(mapped: FieldMapping) -> str:
+    """Return a field's cell as it is written, or the path or stream of its repeating group."""
+    return mapped.cell or (f"each: {mapped.each}" if mapped.each else f"with: {mapped.with_}")
 
 
 def field_named(mapping: CompiledMapping, name: str) -> CompiledField:
