@@ -333,17 +333,16 @@ class _Landing:
                 duck.execute(f"drop table if exists {table}")
 
     def _find_newest(self, group: _Group, staging: Staging) -> str | None:
-        """Fill ``l_newest``, for the arriving identities alone where they are few; None if the client has nothing landed here."""
+        """Return the relation of the newest landed rows, of the arriving identities alone where they are few; None if there is none."""
         duck = self._session.duck
         table = lake_table(staging.table)
         if duck.execute(f"select 1 from {table} where _client = {quote_text(staging.client)} limit 1").fetchone() is None:
             return None
-        only = None
-        if group.stream is None and group.snapshot is None:
-            self._register(group)
-            duck.execute(f"create or replace temp table l_asked as select distinct _identity from ({identified(staging, 'select * from l_table')})")
-            only = "l_asked"
-        duck.execute(f"create or replace temp table l_newest as {newest_query(staging, only)}")
+        if group.stream is not None or group.snapshot is not None:
+            return f"({newest_query(staging, None)})"  # not kept: a copy of every key would take as much memory as the join itself
+        self._register(group)
+        duck.execute(f"create or replace temp table l_asked as select distinct _identity from ({identified(staging, 'select * from l_table')})")
+        duck.execute(f"create or replace temp table l_newest as {newest_query(staging, 'l_asked')}")
         return "l_newest"
 
     def _register(self, group: _Group) -> None:
