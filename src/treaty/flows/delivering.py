@@ -23,7 +23,7 @@ from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
 
 ITEMS_A_WRITE = 2_000
-STATES = {"acknowledged": "acknowledged", "coalesced": "coalesced", "rejected": "dead-lettered", "ambiguous": "ambiguous"}
+STATES = {"acknowledged": "acknowledged", "coalesced": "coalesced", "rejected": "dead-lettered", "ambiguous": "ambiguous", "retry": "waiting"}
 
 
 @dataclass(frozen=True, slots=True)
