@@ -6,9 +6,12 @@ A test compares what stands in ``docs/reference/`` with what this makes, so the 
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from treaty.project.schemas import SettingReference
 
 REFERENCE = Path(__file__).parent / "reference"
 NOTE = "<!-- Made by `make docs`: change the declarations, not this page. -->"
@@ -24,6 +27,11 @@ def code(value: Any) -> str:
     return f"`{cell(value)}`" if value not in ("", None) else ""
 
 
+def visible(text: str) -> str:
+    """Write characters that nobody sees as escapes."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
+
+
 def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     """Return a Markdown table."""
     lines = [f"| {' | '.join(header)} |", f"|{'---|' * len(header)}", *(f"| {' | '.join(row)} |" for row in rows)]
@@ -33,6 +41,24 @@ def table(header: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 def page(title: str, *parts: str) -> str:
     """Return a whole page."""
     return "\n\n".join([f"# {title}", NOTE, *parts]) + "\n"
+
+
+def settings_table(settings: Iterable[SettingReference]) -> str:
+    """Return the table of some settings."""
+    rows = []
+    for each in settings:
+        told = each.help + (" (by reference: `env:`, `file:` or `keyring:`)" if each.secret else "")
+        default = "required" if each.required else code(each.default)
+        rows.append(
+            (
+                code(each.path),
+                cell("reference" if each.type == "anything" and each.secret else each.type),
+                cell(told),
+                default,
+                code(each.example),
+            )
+        )
+    return table(("setting", "type", "what it says", "default", "example"), rows)
 
 
 def functions_page() -> str:
@@ -55,7 +81,7 @@ def functions_page() -> str:
                 told.append(f"fails: {', '.join(f'`{reason}`' for reason in each.reasons)}")
             if not each.strict:
                 told.append("looks at nulls itself")
-            examples = "\n".join(f"    {example}" for example in each.examples)
+            examples = "\n".join(f"    {visible(example)}" for example in each.examples)
             parts.append(f"### `{each.signature}`\n\n{' · '.join(told)}" + (f"\n\n{examples}" if examples else ""))
     return page("Standard functions", *parts)
 
@@ -70,12 +96,7 @@ def settings_page() -> str:
         "`treaty schema --to .schemas` writes JSON Schemas for your editor, from the same declarations."
     ]
     for file in reference():
-        rows = []
-        for each in file.settings:
-            told = each.help + (" (by reference: `env:`, `file:` or `keyring:`)" if each.secret else "")
-            default = "required" if each.required else code(each.default)
-            rows.append((code(each.path), cell(each.type), cell(told), default, code(each.example)))
-        parts += [f"## `{file.files}`", table(("setting", "type", "what it says", "default", "example"), rows)]
+        parts += [f"## `{file.files}`", settings_table(file.settings)]
     return page("Settings", *parts)
 
 
@@ -110,10 +131,8 @@ def findings_page() -> str:
 
 def connectors_page() -> str:
     """List every connector with its settings."""
-    import dataclasses
-
     from treaty.connectors.registry import list_connectors, load_connector
-    from treaty.project.schemas import _type_name
+    from treaty.project.schemas import references
 
     parts = [
         "A system names its connector; `connection` says how to reach it, each stream's `read` and `write` what to take or fill. Secrets are references "
@@ -127,19 +146,9 @@ def connectors_page() -> str:
         for place in ("connection", "read", "write"):
             declaration = getattr(connector, place)
             if declaration is None:
-                parts.append(f"### `{place}`\n\nThis connector has none: it is a {'sink' if place == 'read' else 'source'} only.")
+                parts.append(f"### `{place}`\n\nNone: this connector is a {'sink' if place == 'read' else 'source'} only.")
                 continue
-            import typing
-
-            hints = typing.get_type_hints(declaration)
-            rows = []
-            for each in dataclasses.fields(declaration):
-                required = each.default is dataclasses.MISSING and each.default_factory is dataclasses.MISSING
-                plain = isinstance(each.default, str | int | bool)
-                default = "required" if required else code(each.default) if plain else ""
-                kind_name = "secret reference" if each.metadata.get("secret") else _type_name(hints[each.name])
-                rows.append((code(each.metadata.get("key") or each.name), cell(kind_name), cell(each.metadata.get("help", "")), default, code(each.metadata.get("example"))))
-            parts.append(f"### `{place}`\n\n{(declaration.__doc__ or '').strip()}\n\n{table(('setting', 'type', 'what it says', 'default', 'example'), rows)}")
+            parts.append(f"### `{place}`\n\n{(declaration.__doc__ or '').strip()}\n\n{settings_table(references(declaration))}")
     return page("Connectors", *parts)
 
 
@@ -154,7 +163,11 @@ def packs_page() -> str:
     ]
     for name in shipped_packs():
         project = load_project(catalog_folder() / name)
-        head = [line.removeprefix("# ") for line in (catalog_folder() / name / "treaty.yaml").read_text(encoding="utf-8").splitlines() if line.startswith("# ")]
+        head = [
+            line.removeprefix("# ")
+            for line in (catalog_folder() / name / "treaty.yaml").read_text(encoding="utf-8").splitlines()
+            if line.startswith("# ")
+        ]
         parts.append(f"## `{name}`\n\n" + "\n".join(head))
         for model in sorted(project.models.values(), key=lambda each: each.name):
             fields = ", ".join(f"`{each.name}`" + (f" ({each.business_term})" if each.business_term else "") for each in model.properties)
@@ -176,7 +189,13 @@ def verbs_page() -> str:
         "People get tables and colour on a terminal, plain lines in a pipe.",
         table(
             ("exit status", "meaning"),
-            [("0", "good"), ("1", "the answer is no: findings, failed tests, verify broken"), ("2", "wrong use, or it could not be done"), ("70", "a defect of Treaty"), ("130", "interrupted")],
+            [
+                ("0", "good"),
+                ("1", "the answer is no: findings, failed tests, verify broken"),
+                ("2", "wrong use, or it could not be done"),
+                ("70", "a defect of Treaty"),
+                ("130", "interrupted"),
+            ],
         ),
     ]
     for title, verbs in GROUPS:

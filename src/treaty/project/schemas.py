@@ -184,10 +184,11 @@ class FileReference:
 
 def reference() -> tuple[FileReference, ...]:
     """Return every setting of every kind of file, for the manual; data contracts are the standard's to document."""
-    return tuple(FileReference(name, files, tuple(_references(declaration, "", ()))) for name, (declaration, files) in FILE_KINDS.items())
+    return tuple(FileReference(name, files, tuple(references(declaration, "", ()))) for name, (declaration, files) in FILE_KINDS.items())
 
 
-def _references(declaration: type, prefix: str, above: tuple[type, ...]) -> list[SettingReference]:
+def references(declaration: type, prefix: str = "", above: tuple[type, ...] = ()) -> list[SettingReference]:
+    """Return every setting of one declared class and of those inside it, by dotted path."""
     found = []
     for setting in settings_of(declaration):
         path = f"{prefix}{setting.key}"
@@ -200,7 +201,7 @@ def _references(declaration: type, prefix: str, above: tuple[type, ...]) -> list
         )
         inner, suffix = _inner(setting.type)
         if inner is not None and inner not in (*above, declaration):
-            found.extend(_references(inner, f"{path}{suffix}.", (*above, declaration)))
+            found.extend(references(inner, f"{path}{suffix}.", (*above, declaration)))
     return found
 
 
