@@ -63,7 +63,8 @@ def run_flows(session: Session, project: Project, settings: RunSettings) -> tupl
 def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: RunSettings) -> FlowResult:
     inbound = [compile_mapping(project, name) for name in flow.mappings if name in project.mappings and project.mappings[name].inbound]
     outbound = [compile_outbound(project, name) for name in flow.mappings if name in project.mappings and not project.mappings[name].inbound]
-    problems = [problem for each in (*inbound, *outbound) for problem in _broken(each.name, each.findings)]
+    problems = [problem for each in inbound for problem in _broken(each.name, each.findings)]
+    problems += [problem for each in outbound for problem in _broken(each.name, each.findings)]
     if problems:
         return FlowResult(flow.name, project.client, problems=tuple(problems))
     landed, problems = _extract_all(session, project, inbound, settings)

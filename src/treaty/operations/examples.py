@@ -19,7 +19,7 @@ from treaty.rules.interface import ExampleFailure
 from treaty.settings import RuntimeSettings
 
 if TYPE_CHECKING:
-    import duckdb
+    from treaty.sessions.duckdb import Engine
 
 RETURNS, FAILS = "returns", "fails"
 DECISIONS_A_QUERY = 20
@@ -30,7 +30,7 @@ class ExampleBench:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._duck: duckdb.DuckDBPyConnection | None = None
+        self._duck: Engine | None = None
 
     def __enter__(self) -> ExampleBench:
         return self
@@ -69,7 +69,7 @@ class ExampleBench:
                 failures.append(ExampleFailure(record.id, example, spell(given.get(RETURNS)), _outcome(found, reason)))
         return failures
 
-    def _engine(self) -> duckdb.DuckDBPyConnection:
+    def _engine(self) -> Engine:
         if self._duck is None:
             from treaty.sessions.duckdb import open_engine
 

@@ -39,7 +39,7 @@ class ExamplesResult:
     without_examples: tuple[str, ...]
 
 
-def test(project: Folder = None, *, decisions: Sequence[str] = (), client: str | None = None) -> ExamplesResult:
+def test(project: Folder = None, *, decisions: Sequence[str] = (), client: str | None = None) -> ExamplesResult:  # noqa: PT028 - a verb of the API, not a test
     """Run the examples of a project folder's decisions: the standard's, and those of each client's overlay."""
     workspace = Workspace(find_root(project), "local")
     workspace.ensure_sound()

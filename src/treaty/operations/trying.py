@@ -30,7 +30,7 @@ from treaty.project.overlays import client_project, clients, running_mappings
 from treaty.settings import RuntimeSettings
 
 if TYPE_CHECKING:
-    import duckdb
+    from treaty.sessions.duckdb import Engine
 
 LEAST_MEGABYTES = 1024  # there is no folder to spill to here
 STATES = {"good": "canonical"}
@@ -99,7 +99,7 @@ def _running(workspace: Workspace, mapping: str, client: str | None) -> ClientPr
 
 
 @contextmanager
-def _engine(workspace: Workspace) -> Iterator[duckdb.DuckDBPyConnection]:
+def _engine(workspace: Workspace) -> Iterator[Engine]:
     from treaty.sessions.duckdb import open_engine
 
     limits = workspace.project.settings.limits
@@ -112,7 +112,7 @@ def _engine(workspace: Workspace) -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def _read(
-    duck: duckdb.DuckDBPyConnection, project: ClientProject, mapping: CompiledMapping, content: bytes, root: Path, refusals: list[str]
+    duck: Engine, project: ClientProject, mapping: CompiledMapping, content: bytes, root: Path, refusals: list[str]
 ) -> str | None:
     """Make the table ``pasted`` out of the content, with landing columns; return its query, or None where there is no record."""
     import pyarrow as pa
@@ -159,13 +159,13 @@ def _physical(columns: tuple[str, ...] | None) -> str:
     return ", ".join(f'"{each.replace(chr(34), chr(34) * 2)}" AS "{column_name(each)}"' for each in columns)
 
 
-def _json_columns(duck: duckdb.DuckDBPyConnection) -> str:
+def _json_columns(duck: Engine) -> str:
     """Return the select list that turns pasted JSON objects into the columns of a table."""
     rows = duck.execute("SELECT DISTINCT unnest(json_keys(payload)) FROM pasted_rows").fetchall()
     return ", ".join(f'json_extract_string(payload, {quote_text(chr(36) + "." + chr(34) + name + chr(34))}) AS "{column_name(name)}"' for (name,) in sorted(rows))
 
 
-def _conform(duck: duckdb.DuckDBPyConnection, mapping: CompiledMapping, relation: str, day: date) -> tuple[Conformed, ...]:
+def _conform(duck: Engine, mapping: CompiledMapping, relation: str, day: date) -> tuple[Conformed, ...]:
     duck.execute(f"CREATE OR REPLACE TEMP TABLE pasted AS {relation}")
     columns = frozenset(each[0] for each in duck.execute("SELECT * FROM pasted LIMIT 0").description or ())
     lists = observed_lists(duck, mapping.stream, roots_of(mapping), "SELECT * FROM pasted")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeAlias
 
 import duckdb
 
@@ -12,6 +13,7 @@ from treaty.errors import DefectError
 from treaty.project.declarations import Limits
 from treaty.settings import RuntimeSettings
 
+Engine: TypeAlias = duckdb.DuckDBPyConnection
 LAKE = "lake"
 _LOST = ("connection", "libpq", "failed to execute query", "failed to commit", "could not connect", "terminating")
 _EXTENSIONS = ("postgres_scanner", "ducklake")
