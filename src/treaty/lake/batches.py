@@ -47,16 +47,20 @@ def open_batch(
     row = session.catalog.execute("select nextval('treaty.batch')").fetchone()
     number = int(row[0]) if row else 0
     session.catalog.execute("select pg_advisory_lock(%s, %s)", (_BATCH_LOCK, number % 2**31))
+    session.open_batches.add(number)
     return Batch(number, client_of(scope), kind, session.clock(), stream, mapping, applied_id, generation, as_of, versions or {})
 
 
 def close_batch(session: Session, batch: Batch) -> None:
     """Let go of a batch: its files that nothing refers to may be swept from now on."""
+    session.open_batches.discard(batch.number)
     session.release_pair(_BATCH_LOCK, batch.number % 2**31)
 
 
 def batch_is_open(session: Session, number: int) -> bool:
     """Tell whether the process of a batch still holds it."""
+    if number in session.open_batches:  # its own lock would be given to it again
+        return True
     row = session.catalog.execute("select pg_try_advisory_lock(%s, %s)", (_BATCH_LOCK, number % 2**31)).fetchone()
     if row is None or not row[0]:
         return True

@@ -46,6 +46,7 @@ class Session:
         self.who = _user_name()
         self.tables: Mapping[str, Mapping[str, str]] = {}  # the lake's tables, as far as they were read
         self.audited: set[str] = set()  # wide scopes that the audit log has from this session
+        self.open_batches: set[int] = set()  # batches that this session works on
         self.files_made = 0
         self._duck: duckdb.DuckDBPyConnection | None = None
         self._pg: Connection | None = None
