@@ -16,7 +16,7 @@ from treaty.compiler import ir
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children, first_source, marks
 from treaty.engines.duckdb.paths import Place, Shape, quote_name, quote_text, text_of, walk
-from treaty.engines.duckdb.scalars import can_fail, render_reason, render_value
+from treaty.engines.duckdb.scalars import can_fail, render_reason, render_value, repeated_arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +97,10 @@ class Frame:
                 self.count(children(root))
                 if isinstance(root, ir.Case):  # a condition stands in the value and in the reason
                     self.count(when for when, _ in root.whens)
+                if isinstance(root, ir.Call):  # an argument may stand more than once in what a function is defined as
+                    self.count(repeated_arguments(root))
+                if isinstance(root, ir.ValueMap) and (root.null is not None or root.otherwise.startswith(("value:", "preserve"))):
+                    self.count(children(root))
                 if isinstance(root, ir.Decided):  # and a mark compares its body with its input
                     self.count(children(root))
 

@@ -7,7 +7,9 @@ The value of a node that failed is null, always; so a strict function of it is n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import date, datetime
+from functools import cache
 from typing import TypeAlias
 
 from treaty.compiler.decisions import HOOK_PREFIX
@@ -25,6 +27,7 @@ from treaty.compiler.ir import (
     Lookup,
     Member,
     Node,
+    Param,
     Source,
     ValueMap,
 )
@@ -33,7 +36,6 @@ from treaty.compiler.types import INTEGER, DecimalType, ListType
 from treaty.errors import DefectError
 
 ENGINE = "duckdb"
-LONG_LIST = 20  # from so many entries on, a code list is looked up in a list rather than in a CASE
 Columns: TypeAlias = Callable[[Node], "str | None"]
 
 
@@ -105,6 +107,22 @@ def define_call(definition: Definition, rendered: list[str], node: Call) -> str:
     return definition
 
 
+@cache
+def _repeated_positions(node: Call) -> tuple[int, ...]:
+    definition = FUNCTIONS[node.function].definitions[ENGINE]
+    holders = [f"\x01{position}\x01" for position in range(len(node.args))]
+    sql = define_call(definition, holders, node)
+    return tuple(position for position, holder in enumerate(holders) if sql.count(holder) > 1)
+
+
+def repeated_arguments(node: Call) -> tuple[Node, ...]:
+    """Return the arguments that stand more than once in a call's SQL, which DuckDB would compute as often."""
+    if node.function.startswith(HOOK_PREFIX):
+        return ()
+    blank = replace(node, args=tuple(each if isinstance(each, Literal) else Param("", each.type) for each in node.args))
+    return tuple(node.args[position] for position in _repeated_positions(blank))
+
+
 def _call_value(node: Call, columns: Columns, reasons: Columns) -> str:
     rendered = [render_value(arg, columns, reasons) for arg in node.args]
     if node.function.startswith(HOOK_PREFIX):
@@ -134,13 +152,18 @@ def _case_value(node: Case, columns: Columns, reasons: Columns) -> str:
 
 
 def _map_value(node: ValueMap, columns: Columns, reasons: Columns) -> str:
+    """Look a value up in a constant list: functions alone, which DuckDB runs once for each entry of a dictionary."""
     given = render_value(node.input, columns, reasons)
-    folded = node.match == "trim_casefold"
-    key = _folded(given) if folded else given
-    otherwise = {"quarantine": "NULL", "null": "NULL", "preserve": given}.get(node.otherwise)
-    if otherwise is None:
-        otherwise = f"CASE WHEN {given} IS NOT NULL THEN {sql_text(node.otherwise.removeprefix('value:'))} END"
-    sql = _look_up(key, node, folded, otherwise)
+    found = _look_up(given, node)
+    rest = node.otherwise.removeprefix("value:") if node.otherwise.startswith("value:") else None
+    if rest is not None:
+        sql = f"coalesce({found}, {sql_text(rest)})"
+        if node.null is None:
+            return f"CASE WHEN {given} IS NOT NULL THEN {sql} END"
+        if node.null == rest:
+            return _unless_failed([node.input], columns, reasons, sql)
+    else:
+        sql = f"coalesce({found}, {given})" if node.otherwise == "preserve" else found
     if node.null is None:
         return sql
     return _unless_failed([node.input], columns, reasons, f"CASE WHEN {given} IS NULL THEN {sql_text(node.null)} ELSE {sql} END")
@@ -157,16 +180,12 @@ def _folded_key(key: str) -> str:
     return sql_text(key.strip(" \t\n\r\f\v").lower()) if key.isascii() else _folded(sql_text(key))
 
 
-def _look_up(key: str, node: ValueMap, folded: bool, otherwise: str) -> str:
-    keys = [_folded_key(each) if folded else sql_text(each) for each, _ in node.entries]
-    values = [sql_text(each) for _, each in node.entries]
-    if not keys:
-        return otherwise
-    if len(keys) < LONG_LIST:
-        whens = " ".join(f"WHEN {each} THEN {value}" for each, value in zip(keys, values, strict=True))
-        return f"CASE {key} {whens} ELSE {otherwise} END"
-    found = f"list_extract([{', '.join(values)}], list_position([{', '.join(keys)}], {key}))"
-    return found if otherwise == "NULL" else f"coalesce({found}, {otherwise})"
+def _look_up(given: str, node: ValueMap) -> str:
+    folded = node.match == "trim_casefold"
+    keys = ", ".join(_folded_key(each) if folded else sql_text(each) for each, _ in node.entries)
+    values = ", ".join(sql_text(each) for _, each in node.entries)
+    key = _folded(given) if folded else given
+    return f"list_extract([{values}], list_position([{keys}], {key}))" if node.entries else "CAST(NULL AS VARCHAR)"
 
 
 def _member_value(sql: str, operand: Node, name: str) -> str:
