@@ -18,12 +18,28 @@ from typing import TypeAlias
 
 from treaty.compiler.types import BOOLEAN, STRING, Type
 
+class Hashed:
+    """Gives a frozen node a hash that is worked out once, from the hashes of what is below it: nodes are dictionary keys everywhere."""
+
+    __slots__ = ("_hash",)
+    _hash: int
+
+    def __post_init__(self) -> None:
+        own = tuple(getattr(self, name) for name in type(self).__slots__)
+        object.__setattr__(self, "_hash", hash((type(self).__name__, own)))
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 LiteralValue: TypeAlias = str | bool | int | Decimal | date | datetime | None
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class Step(Hashed):
     """One step of a source path: a name (``@`` kept for attributes, prefix kept), and an optional selector."""
+
+    __hash__ = Hashed.__hash__
 
     name: str
     index: int | None = None  # [n], counted from 1
@@ -31,8 +47,10 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
-class SourcePath:
+class SourcePath(Hashed):
     """A path into the landed record; ``up`` counts the ``^/`` that lead out of an ``each``."""
+
+    __hash__ = Hashed.__hash__
 
     steps: tuple[Step, ...]
     up: int = 0
@@ -50,35 +68,43 @@ class SourcePath:
 
 
 @dataclass(frozen=True, slots=True)
-class Literal:
+class Literal(Hashed):
     """A constant."""
+
+    __hash__ = Hashed.__hash__
 
     value: LiteralValue
     type: Type
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class Source(Hashed):
     """The text at a path of the record (or, inside an :class:`Each`, of the element).
 
     More than one value is the failure ``many-values`` unless ``only`` is False and a selector narrows it.
     """
+
+    __hash__ = Hashed.__hash__
 
     path: SourcePath
     type: Type = STRING
 
 
 @dataclass(frozen=True, slots=True)
-class Present:
+class Present(Hashed):
     """True where the path is there at all, be it null or empty."""
+
+    __hash__ = Hashed.__hash__
 
     path: SourcePath
     type: Type = BOOLEAN
 
 
 @dataclass(frozen=True, slots=True)
-class Lookup:
+class Lookup(Hashed):
     """The value of ``field`` in the one record of a reference stream (or golden model) whose key equals ``key``."""
+
+    __hash__ = Hashed.__hash__
 
     target: str  # "system/stream" or a model's name
     key: Node
@@ -87,16 +113,20 @@ class Lookup:
 
 
 @dataclass(frozen=True, slots=True)
-class Param:
+class Param(Hashed):
     """A parameter of a decision's function: only inside the decision, replaced when a cell calls it."""
+
+    __hash__ = Hashed.__hash__
 
     name: str
     type: Type
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Call(Hashed):
     """A standard function, a user's hook, or an operator (operators are functions of the same table)."""
+
+    __hash__ = Hashed.__hash__
 
     function: str
     args: tuple[Node, ...]
@@ -104,8 +134,10 @@ class Call:
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class Case(Hashed):
     """First condition that is true gives the value; a null condition is not true."""
+
+    __hash__ = Hashed.__hash__
 
     whens: tuple[tuple[Node, Node], ...]
     otherwise: Node
@@ -113,12 +145,14 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
-class ValueMap:
+class ValueMap(Hashed):
     """A code list: ``entries`` from text to text; unmapped values as ``otherwise`` says, nulls as ``null``.
 
     ``otherwise`` is ``quarantine`` (the failure ``unmapped-value``), ``preserve``, ``null`` or ``value:<text>``.
     ``match`` is ``exact`` or ``trim_casefold``.
     """
+
+    __hash__ = Hashed.__hash__
 
     decision: str
     input: Node
@@ -130,8 +164,10 @@ class ValueMap:
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class Decided(Hashed):
     """A mark that a decision governs ``body``; it changed something where body differs from ``input`` as text."""
+
+    __hash__ = Hashed.__hash__
 
     decision: str
     input: Node | None
@@ -140,24 +176,30 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Hashed):
     """True where the operand failed."""
 
+    __hash__ = Hashed.__hash__
+
     operand: Node
     type: Type = BOOLEAN
 
 
 @dataclass(frozen=True, slots=True)
-class Fired:
+class Fired(Hashed):
     """True where the predicate is true; false where it is false, null or failed. It never fails: edge cases use it."""
 
+    __hash__ = Hashed.__hash__
+
     operand: Node
     type: Type = BOOLEAN
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class Member(Hashed):
     """A member of a struct, or of every struct of a list (then a list)."""
+
+    __hash__ = Hashed.__hash__
 
     operand: Node
     name: str
@@ -165,11 +207,13 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
-class Each:
+class Each(Hashed):
     """One struct for each element at ``path`` (an ``each``) or each joined child row (a ``with``), in order.
 
     ``fields`` are evaluated with the element as the record. No element gives an empty list.
     """
+
+    __hash__ = Hashed.__hash__
 
     path: SourcePath | None
     join: ChildJoin | None
@@ -179,8 +223,10 @@ class Each:
 
 
 @dataclass(frozen=True, slots=True)
-class ChildJoin:
+class ChildJoin(Hashed):
     """Rows of another stream whose ``child`` columns equal the parent's ``on`` values."""
+
+    __hash__ = Hashed.__hash__
 
     stream: str  # "system/stream"
     on: tuple[tuple[str, Node], ...]  # child column, parent's value
@@ -189,15 +235,19 @@ class ChildJoin:
 
 
 @dataclass(frozen=True, slots=True)
-class ReceivedAt:
+class ReceivedAt(Hashed):
     """The landing time of the record: ``received_at()``."""
+
+    __hash__ = Hashed.__hash__
 
     type: Type
 
 
 @dataclass(frozen=True, slots=True)
-class AsOf:
+class AsOf(Hashed):
     """The stored day of the batch: ``as_of()``."""
+
+    __hash__ = Hashed.__hash__
 
     type: Type
 
