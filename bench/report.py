@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +30,9 @@ Each file is loaded by a process of its own; tools take turns; figures are media
 
 def versions() -> str:
     """Name the machine and the versions that were measured."""
-    names = []
-    for package in ("duckdb", "polars", "pandas", "pyarrow"):
-        try:
-            names.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            continue
-    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}, {', '.join(names)}"
+    pinned = dict(line.split("==") for line in (Path(__file__).parent / "requirements.txt").read_text().splitlines() if "==" in line)
+    names = ", ".join(f"{package} {pinned[package].strip()}" for package in ("duckdb", "polars", "pandas", "SQLAlchemy", "dlt"))
+    return f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}; Treaty on DuckDB {version('duckdb')}; {names}"
 
 
 def table(result: dict[str, Any]) -> str:
