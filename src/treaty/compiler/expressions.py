@@ -178,10 +178,10 @@ def _dialect() -> Any:
         parser: Any = Postgres.Parser
 
         class Spelling(Postgres):
-            class Tokenizer(tokenizer):  # type: ignore[misc]
+            class Tokenizer(tokenizer):
                 KEYWORDS = {word: kind for word, kind in tokenizer.KEYWORDS.items() if word != "ONLY"}
 
-            class Parser(parser):  # type: ignore[misc]
+            class Parser(parser):
                 FUNCTIONS: dict[str, Any] = {}
                 FUNCTION_PARSERS: dict[str, Any] = {}
                 NO_PAREN_FUNCTIONS: dict[Any, Any] = {}

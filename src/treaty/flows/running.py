@@ -8,8 +8,8 @@ from typing import TypeAlias
 
 from treaty.clock import Clock
 from treaty.compiler.compiled import CompiledMapping
-from treaty.compiler.mapping import compile_mapping
 from treaty.compiler.outbound import CompiledOutbound, compile_outbound
+from treaty.compiler.sharing import SharedMappings
 from treaty.connectors.interface import Site
 from treaty.connectors.registry import open_sink
 from treaty.errors import RetryError, StopError
@@ -50,18 +50,19 @@ class RunSettings:
 def run_flows(session: Session, project: Project, settings: RunSettings) -> tuple[FlowResult, ...]:
     """Run every flow of every client that ``settings`` names (all where it names none)."""
     results = []
+    shared = SharedMappings()
     for client in clients(project):
         if settings.client not in (None, client):
             continue
         resultant = client_project(project, client)
         for flow in resultant.flows.values():
             if settings.flow in (None, flow.name):
-                results.append(_run_flow(session, resultant, flow, settings))
+                results.append(_run_flow(session, resultant, flow, settings, shared))
     return tuple(results)
 
 
-def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: RunSettings) -> FlowResult:
-    inbound = [compile_mapping(project, name) for name in flow.mappings if name in project.mappings and project.mappings[name].inbound]
+def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: RunSettings, shared: SharedMappings) -> FlowResult:
+    inbound = [shared.compile(project, name) for name in flow.mappings if name in project.mappings and project.mappings[name].inbound]
     outbound = [compile_outbound(project, name) for name in flow.mappings if name in project.mappings and not project.mappings[name].inbound]
     problems = [problem for each in inbound for problem in _broken(each.name, each.findings)]
     problems += [problem for each in outbound for problem in _broken(each.name, each.findings)]
