@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 from treaty.compiler import ir
+from treaty.compiler.decisions import FUNCTIONS_VERSION, definitions_used
 from treaty.compiler.types import Type
 from treaty.project.findings import Finding
 
@@ -65,11 +68,11 @@ class CompiledStream:
     tombstone: ir.Node | None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class CompiledMapping:
     """One inbound mapping of one client, ready to run on any engine.
 
-    ``decisions`` numbers the bits of ``_fired``. ``version`` is a hash of everything that can change a value.
+    ``decisions`` numbers the bits of ``_fired``.
     """
 
     name: str
@@ -83,6 +86,26 @@ class CompiledMapping:
     keys: tuple[CompiledKey, ...]
     decisions: tuple[str, ...]
     references: tuple[str, ...]  # streams and models it looks up or joins
-    version: str
     governed: Mapping[str, tuple[str, ...]]  # field path → decisions that had a hand in it
     findings: tuple[Finding, ...]
+
+    @property
+    def roots(self) -> tuple[ir.Node, ...]:
+        """Every node that conforming a record computes."""
+        nodes: list[ir.Node] = [fired for _, fired in self.scopes]
+        nodes += [each.node for each in self.fields]
+        nodes += [case.when for case in self.edge_cases]
+        nodes += [rule.kept for rule in self.rules]
+        return (*nodes, *(part for key in self.keys for part in key.parts))
+
+    @cached_property
+    def version(self) -> str:
+        """A hash of everything that can change a value, the definitions of the functions it calls included; the client is no part of it."""
+        what = (FUNCTIONS_VERSION, self.stream, self.scopes, self.fields, self.edge_cases, self.rules, self.keys, definitions_used(*self.roots))
+        return hashlib.sha256(repr(what).encode()).hexdigest()
+
+    def for_client(self, client: str) -> CompiledMapping:
+        """Return the same mapping for another client."""
+        made = replace(self, client=client)
+        made.__dict__["version"] = self.version  # which a client is no part of
+        return made

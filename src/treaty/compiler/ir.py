@@ -18,6 +18,7 @@ from typing import TypeAlias
 
 from treaty.compiler.types import BOOLEAN, STRING, Type
 
+
 class Hashed:
     """Gives a frozen node a hash that is worked out once, from the hashes of what is below it: nodes are dictionary keys everywhere."""
 

@@ -6,17 +6,17 @@ collected as a Finding; a mapping whose findings hold an error does not run.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import date
+from decimal import Decimal, InvalidOperation
 
 from treaty.compiler import ir
 from treaty.compiler.building import Builder
 from treaty.compiler.compiled import CompiledEdgeCase, CompiledField, CompiledKey, CompiledMapping, CompiledRule, CompiledStream
-from treaty.compiler.decisions import FUNCTIONS_VERSION
 from treaty.compiler.lineage import governed_by, walk
-from treaty.compiler.types import BOOLEAN, STRING, ListType, StructType, Type, parse_type
+from treaty.compiler.types import BOOLEAN, DATE, INTEGER, STRING, ListType, StructType, Type, parse_type
 from treaty.project.declarations import ClientProject, DataContract, DecisionRecord, EntityMapping, FieldMapping, SchemaProperty, Stream
 
 DURATION = re.compile(r"(\d+)\s*(s|m|h|d)$")
@@ -184,7 +184,7 @@ class _Compiler:
             else:
                 fired = self._fired(case, fields)
             if fired is not None:
-                sets = tuple(each.removeprefix(model) for each in (case.set or case.governs))
+                sets = tuple(each.removeprefix(model) for each in (case.set or case.governs) if each != self.mapping.to)
                 compiled.append(CompiledEdgeCase(case.id, fired, case.treatment or "preserve", sets, case.waives))
         return fields, compiled
 
@@ -270,10 +270,9 @@ class _Compiler:
             for node in walk(root)
             for name in ([node.target] if isinstance(node, ir.Lookup) else [node.join.stream] if isinstance(node, ir.Each) and node.join else [])
         }
-        what = repr((FUNCTIONS_VERSION, stream, scopes, fields, cases, rules, keys))
         return CompiledMapping(
             self.mapping.name, self.project.client, self.mapping.to, stream, tuple(scopes), tuple(fields), tuple(cases), tuple(rules),
-            tuple(keys), tuple(used), tuple(references), hashlib.sha256(what.encode()).hexdigest(), governed, tuple(self.builder.findings),
+            tuple(keys), tuple(used), tuple(references), governed, tuple(self.builder.findings),
         )  # fmt: skip
 
 
@@ -298,7 +297,20 @@ def contract_checks(declared: SchemaProperty, node: ir.Node) -> ir.Node:
         node = call("within_min_length", ir.Literal(declared.min_length, integer))
     if declared.pattern is not None:
         node = call("matches_pattern", ir.Literal(declared.pattern, STRING))
+    for name, bound in (("within_minimum", declared.minimum), ("within_maximum", declared.maximum)):
+        literal = None if bound is None else literal_bound(bound, node.type)
+        if literal is not None:
+            node = call(name, literal)
     return node
+
+
+def literal_bound(text: str, kind: Type) -> ir.Literal | None:
+    """Return a contract's bound as a literal of the field's type, or None where it is not one."""
+    try:
+        value = date.fromisoformat(text) if kind == DATE else int(text) if kind == INTEGER else Decimal(text)
+    except (ValueError, InvalidOperation):
+        return None
+    return ir.Literal(value, kind)
 
 
 __all__ = ["StructType", "Stream", "compile_mapping", "compile_stream", "contract_checks", "seconds_of", "type_of"]

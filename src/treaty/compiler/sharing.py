@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.mapping import compile_mapping
@@ -25,4 +25,4 @@ class SharedMappings:
         key = (name, repr(read), references, *map(id, parts))
         if key not in self._known:
             self._known[key] = (parts, compile_mapping(project, name))
-        return replace(self._known[key][1], client=project.client)
+        return self._known[key][1].for_client(project.client)

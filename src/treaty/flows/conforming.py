@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from treaty.compiler.compiled import CompiledMapping
-from treaty.engines.duckdb.conform import conform_sql, roots_of
+from treaty.engines.duckdb.conform import conform_sql
 from treaty.engines.duckdb.paths import quote_name, quote_text
 from treaty.engines.duckdb.structures import observed_lists
 from treaty.faults import faultpoint
@@ -202,7 +202,7 @@ def run_query(work: Work, chunk: Chunk, batch: Batch) -> tuple[Path, ...]:
     session, mapping = work.session, work.mapping
     duck = session.duck
     relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
-    lists = observed_lists(duck, mapping.stream, roots_of(mapping), relation)
+    lists = observed_lists(duck, mapping.stream, mapping.roots, relation)
     inputs = inputs_of(session, mapping, work.as_of, lists)
     for name in ("conformed", "set_aside", "conformed_beside", "conform_rest", "conform_all"):
         duck.execute(f"drop view if exists {name}")

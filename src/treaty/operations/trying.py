@@ -16,7 +16,6 @@ from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.mapping import compile_mapping
 from treaty.connectors.interface import CsvScan, Rows, Site, StreamRequest
 from treaty.connectors.registry import open_source
-from treaty.engines.duckdb.conform import roots_of
 from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.identify import identify
 from treaty.engines.duckdb.structures import observed_lists
@@ -168,7 +167,7 @@ def _json_columns(duck: Engine) -> str:
 def _conform(duck: Engine, mapping: CompiledMapping, relation: str, day: date) -> tuple[Conformed, ...]:
     duck.execute(f"CREATE OR REPLACE TEMP TABLE pasted AS {relation}")
     columns = frozenset(each[0] for each in duck.execute("SELECT * FROM pasted LIMIT 0").description or ())
-    lists = observed_lists(duck, mapping.stream, roots_of(mapping), "SELECT * FROM pasted")
+    lists = observed_lists(duck, mapping.stream, mapping.roots, "SELECT * FROM pasted")
     found = conform_rows(duck, mapping, "SELECT * FROM pasted", Inputs(day.isoformat(), column_name, columns, lists))
     return tuple(sorted(found, key=lambda each: each.landed_id))
 

@@ -20,16 +20,6 @@ BITS = 62
 LANDED = ("_landed_id", "_client", "_source_key", "_source_version", "_received_at", "_op", "_locator", "_batch")
 
 
-def roots_of(mapping: CompiledMapping) -> list[ir.Node]:
-    """Return every node that a conform query computes."""
-    roots: list[ir.Node] = [fired for _, fired in mapping.scopes]
-    roots += [each.node for each in mapping.fields]
-    roots += [case.when for case in mapping.edge_cases]
-    roots += [rule.kept for rule in mapping.rules]
-    roots += [part for key in mapping.keys for part in key.parts]
-    return roots
-
-
 def sources_of(nodes: Sequence[ir.Node]) -> tuple[list[ir.SourcePath], list[ir.Each]]:
     """Return the paths read from the record itself, and its repeating groups (whose own paths are read from their elements)."""
     paths: dict[ir.SourcePath, None] = {}
@@ -149,7 +139,7 @@ def frame_of(stream: CompiledStream, nodes: Sequence[ir.Node], inputs: Inputs) -
 
 def conform_sql(mapping: CompiledMapping, relation: str, inputs: Inputs) -> str:
     """Return the conform query over ``relation`` (SQL of landed rows with their landing columns)."""
-    roots = roots_of(mapping)
+    roots = list(mapping.roots)
     frame, reader = frame_of(mapping.stream, roots, inputs)
     level = max((frame.prepare(node) for node in roots), default=0)
     reasons = {each.name: frame.reason(each.node) for each in mapping.fields}

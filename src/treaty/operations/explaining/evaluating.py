@@ -8,7 +8,7 @@ from typing import Any
 
 from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledMapping
-from treaty.engines.duckdb.conform import BITS, conform_sql, frame_of, roots_of, select_layers
+from treaty.engines.duckdb.conform import BITS, conform_sql, frame_of, select_layers
 from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.paths import quote_name
 from treaty.engines.duckdb.structures import observed_lists
@@ -47,7 +47,7 @@ class Conformed:
 
 def conform_again(session: Session, mapping: CompiledMapping, relation: str, as_of: str) -> tuple[Conformed, ...]:
     """Conform the landed rows of a relation of the lake, newest first."""
-    lists = observed_lists(session.duck, mapping.stream, roots_of(mapping), relation)
+    lists = observed_lists(session.duck, mapping.stream, mapping.roots, relation)
     return conform_rows(session.duck, mapping, relation, inputs_of(session, mapping, as_of, lists))
 
 
