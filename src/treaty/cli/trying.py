@@ -31,7 +31,8 @@ def do_try(arguments: argparse.Namespace, output: Output) -> int:
         style = "bold green" if record.state == "canonical" else "bold red"
         output.line(f"Record {number} would be {record.state}{': ' + record.reason if record.reason else ''}.", style)
         notes = {note.field: f"{note.rule} ({say(note.value)})" for note in record.notes}
-        rows = [(name, say(value), notes.get(name, ""), result.cells.get(name, "")) for name, value in record.fields.items() if arguments.all or name in notes or value not in (None, [])]
+        shown = [name for name, value in record.fields.items() if arguments.all or name in notes or value not in (None, [])]
+        rows = [(name, say(record.fields[name]), notes.get(name, ""), result.cells.get(name, "")) for name in shown]
         output.table(("field", "value", "problem", "cell"), rows)
         for note in record.notes:
             if note.field not in record.fields:

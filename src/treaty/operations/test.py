@@ -60,7 +60,7 @@ def test(project: Folder = None, *, decisions: Sequence[str] = (), client: str |
                     FailedExample(
                         record.id, view.client or None, failure.number + 1, str(record.at(f"examples.{failure.number}")),
                         given_of(record.examples[failure.number]), failure.expected, failure.found,
-                    )  # fmt: skip
+                    )
                 )
     return ExamplesResult(not failures, len(names), ran, ran - len(failures), tuple(failures), tuple(dict.fromkeys(without)))
 

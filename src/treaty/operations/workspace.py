@@ -115,7 +115,8 @@ def find_root(folder: Folder = None) -> Path:
     for candidate in (here, *here.parents):
         if (candidate / SETTINGS_FILE).is_file():
             return candidate
-    raise UsageError(f"Neither {here} nor a folder above it has a {SETTINGS_FILE}.", remedy="Go to a project folder, name one with --project DIR, or make one with `treaty init DIR`.")
+    remedy = "Go to a project folder, name one with --project DIR, or make one with `treaty init DIR`."
+    raise UsageError(f"Neither {here} nor a folder above it has a {SETTINGS_FILE}.", remedy=remedy)
 
 
 def find_workspace(folder: Folder = None, environment: str | None = None) -> Workspace:
