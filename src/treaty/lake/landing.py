@@ -26,11 +26,13 @@ from treaty.lake.objects import ObjectWriter, stored_hashes
 from treaty.lake.schema import ensure_landed, table_columns
 from treaty.lake.scope import OneClient
 from treaty.lake.staging import (
+    SAME,
     RecordIdentity,
     Staging,
     corrected_query,
     csv_rows,
     identified,
+    keep_known,
     mark_wrong,
     newest_query,
     order_repeats,
@@ -304,8 +306,10 @@ class _Landing:
         staged = prepared_path(self._session, group.batch, staging.table)
         try:
             self._write_staged(group, staging, staged, newest, known)
+            if newest:
+                keep_known(self._session, staged, newest)
             rows = staged_rows(staging, staged, newest, known)
-            repeats = order_repeats(self._session, rows, newest)
+            repeats = order_repeats(self._session, rows, "l_known" if newest else None)
             wrong = mark_wrong(self._session, staging, rows, repeats=repeats)
             total = self._count(group, staging, staged)
             gone = None
@@ -329,7 +333,7 @@ class _Landing:
         finally:
             for relation in ("l_reader", "l_table"):
                 duck.unregister(relation)
-            for table in ("l_newest", "l_asked", "l_twice", "l_repeat", "l_wrong"):  # they hold memory
+            for table in ("l_newest", "l_known", "l_asked", "l_twice", "l_repeat", "l_wrong"):  # they hold memory
                 duck.execute(f"drop table if exists {table}")
 
     def _find_newest(self, group: _Group, staging: Staging) -> str | None:
@@ -351,22 +355,22 @@ class _Landing:
         self._session.duck.register("l_table", pa.concat_tables(group.tables))
 
     def _write_staged(self, group: _Group, staging: Staging, staged: Path, newest: str | None, known: list[tuple[str, str]]) -> None:
-        if group.stream is None:
-            if not group.tables:  # a snapshot of nothing
-                arriving = _no_rows(staging.columns)
-            else:
-                self._register(group)
-                arriving = "select * from l_table"
-            write_parquet(self._session, staged, staged_query(staging, identified(staging, arriving), newest, known))
-            return
-        try:
-            rows = identified(staging, group.stream())
-            write_parquet(self._session, staged, staged_query(staging, rows, newest, known), ordered=True)
-        except Exception as error:
-            if group.fallback is None or not self._session.is_unreadable_csv(error):
-                raise
-            rows = identified(staging, group.fallback())
-            write_parquet(self._session, staged, staged_query(staging, rows, newest, known))
+        if group.stream is not None:
+            queries = [group.stream, *([group.fallback] if group.fallback else [])]
+        elif group.tables:
+            self._register(group)
+            queries = [lambda: "select * from l_table"]
+        else:  # a snapshot of nothing
+            queries = [lambda: _no_rows(staging.columns)]
+        for place, query in enumerate(queries):
+            try:
+                select = staged_query(staging, identified(staging, query()), newest, known)
+                with self._session.joins_as_written():  # the engine has no idea how many rows arrive
+                    write_parquet(self._session, staged, select, ordered=newest is None and group.stream is not None)
+                return
+            except Exception as error:
+                if place + 1 == len(queries) or not self._session.is_unreadable_csv(error):
+                    raise
 
     def _count(self, group: _Group, staging: Staging, staged: Path) -> int:
         """Note in the receipts how many records each arrival had; return how many there are in all."""
@@ -391,7 +395,7 @@ class _Landing:
     def _write_again(self, group: _Group, staging: Staging, rows: str, known: list[tuple[str, str]], corrected: str) -> TableWrite | None:
         """Land what is right as staged and what had to be corrected from a new file."""
         names = ", ".join(quote_name(name) for name, _ in known)
-        right = f"select {names} from {rows} anti join l_wrong using (_landed_id)"
+        right = f"select {names} from {rows} anti join l_wrong using (_landed_id) where _op <> '{SAME}'"
         path = prepared_path(self._session, group.batch, staging.table)
         written = write_parquet(self._session, path, f"{right} union all by name {corrected}" if corrected else right)
         return _keep_rows(self._session, staging.table, path, written)

@@ -6,8 +6,8 @@ import getpass
 import os
 import shutil
 import tempfile
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING
@@ -120,6 +120,15 @@ class Session:
         from treaty.sessions.duckdb import is_unreadable_csv
 
         return is_unreadable_csv(error)
+
+    @contextmanager
+    def joins_as_written(self) -> Iterator[None]:
+        """Have the right side of a join held in memory and the left side streamed, whatever the engine guesses of their sizes."""
+        self.duck.execute("set disabled_optimizers = 'join_order,build_side_probe_side'")
+        try:
+            yield
+        finally:
+            self.duck.execute("reset disabled_optimizers")
 
     def roll_back(self) -> None:
         """End the engine's open transaction, if there still is one."""

@@ -65,6 +65,14 @@ def test_a_key_several_times_in_one_file_is_a_chain(session: Session, tmp_path: 
     assert (4, 1) == (result.landed, result.unchanged)
 
 
+def test_a_known_row_repeated_is_nothing_new(session: Session, tmp_path: Path) -> None:
+    """With A in the lake, a file that holds A twice lands neither."""
+    land_all(session, csv_request(), csv_arrival(tmp_path, "id,amount\n1,a\n2,x\n"))
+    result = land_all(session, csv_request(), csv_arrival(tmp_path, "id,amount\n1,a\n1,a\n2,y\n"))
+    assert (1, 2) == (result.landed, result.unchanged)
+    assert [("1", "a"), ("2", "x"), ("2", "y")] == landed(session, "c_id, c_amount")
+
+
 def test_b_then_a_in_one_file_after_a_ends_at_a(session: Session, tmp_path: Path) -> None:
     """With A in the lake, a file that holds B and then A lands both, A with its content again."""
     land_all(session, csv_request(), csv_arrival(tmp_path, "id,amount\n1,a\n2,x\n"))
