@@ -71,14 +71,21 @@ class Work:
         return landed_table(system, name)
 
 
-def generation_of(session: Session, mapping: CompiledMapping) -> int:
-    """Return the generation in which a mapping's records stand, 1 before its first run."""
-    return int(read_cursor(session, OneClient(mapping.client), MAPPING, mapping.name).position.get("generation", 1))
+def mapping_position(session: Session, client: str, mapping: str) -> Mapping[str, Any]:
+    """Return how far a mapping has come, and in which generation of which applied project; empty before its first run."""
+    return read_cursor(session, OneClient(client), MAPPING, mapping).position
+
+
+def nothing_pending(session: Session, client: str, stream: str, done: Mapping[str, Any]) -> bool:
+    """Tell whether nothing has landed of a stream, and of what its mapping looks up or joins, since a mapping's position."""
+    if done.get("locator") or landed_through(session, client, stream) > int(done["batch"]):
+        return False
+    return all(landed_through(session, client, name) == batch for name, batch in done["references"].items())
 
 
 def next_generation(session: Session, project: ClientProject, mapping: CompiledMapping, applied_id: str, as_of: str) -> Work:
     """Return the work to do: in a new generation where the mapping, or anything that it looks up or joins, is not what it was."""
-    done = read_cursor(session, OneClient(mapping.client), MAPPING, mapping.name).position
+    done = mapping_position(session, mapping.client, mapping.name)
     work = Work(session, project, mapping, applied_id, int(done.get("generation", 1)), as_of)
     same = done.get("version") == mapping.version and done.get("references") == reference_batches(work)
     return work if same or not done else replace(work, generation=work.generation + 1)
@@ -145,6 +152,7 @@ def _conform_chunk(work: Work, chunk: Chunk, cursor: CursorPosition, *, begins: 
         generation=work.generation, as_of=date.fromisoformat(work.as_of), versions=versions,
     )  # fmt: skip
     position = {"generation": work.generation, "version": mapping.version, "batch": chunk.batch, "references": references}
+    position["applied"] = work.applied_id
     if chunk.locator is not None:
         position["locator"] = chunk.locator
     fence = Fence(mapping.client, MAPPING, mapping.name, cursor.seq, position)

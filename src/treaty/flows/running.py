@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from treaty.clock import Clock
 from treaty.compiler.compiled import CompiledMapping
@@ -13,7 +13,7 @@ from treaty.compiler.sharing import SharedMappings
 from treaty.connectors.interface import Site
 from treaty.connectors.registry import open_sink
 from treaty.errors import RetryError, StopError
-from treaty.flows.conforming import conform, generation_of, next_generation
+from treaty.flows.conforming import conform, mapping_position, next_generation, nothing_pending
 from treaty.flows.corrections import conform_corrections
 from treaty.flows.delivering import deliver
 from treaty.flows.landing import Extracted, extract
@@ -61,20 +61,63 @@ def run_flows(session: Session, project: Project, settings: RunSettings) -> tupl
     return tuple(results)
 
 
+@dataclass(slots=True)
+class _Inbound:
+    """One inbound mapping of a run. It is compiled only if there is work for it, or it was not yet run as it is applied now."""
+
+    session: Session
+    project: ClientProject
+    name: str
+    settings: RunSettings
+    shared: SharedMappings
+    done: Mapping[str, Any]
+
+    @property
+    def stream(self) -> str:
+        return self.project.mappings[self.name].from_
+
+    @property
+    def model(self) -> str:
+        return self.project.mappings[self.name].to
+
+    @property
+    def compiled(self) -> CompiledMapping:
+        return self.shared.compile(self.project, self.name)
+
+    @property
+    def as_applied(self) -> bool:
+        """Whether its last work was done with the project that is applied now."""
+        return bool(self.done) and self.done.get("applied") == self.settings.applied_id
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        return tuple(self.done["references"]) if self.as_applied else tuple(name for name in self.compiled.references if "/" in name)
+
+    def problems(self) -> list[Problem]:
+        return [] if self.as_applied else _broken(self.name, self.compiled.findings)
+
+    def conform(self) -> dict[str, int]:
+        """Conform what is pending; without a look at the mapping where nothing is."""
+        if self.as_applied and nothing_pending(self.session, self.project.client, self.stream, self.done):
+            return {}
+        return conform(next_generation(self.session, self.project, self.compiled, self.settings.applied_id, self.settings.as_of))
+
+
 def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: RunSettings, shared: SharedMappings) -> FlowResult:
-    inbound = [shared.compile(project, name) for name in flow.mappings if name in project.mappings and project.mappings[name].inbound]
+    names = [name for name in flow.mappings if name in project.mappings and project.mappings[name].inbound]
+    inbound = [_Inbound(session, project, name, settings, shared, mapping_position(session, project.client, name)) for name in names]
     outbound = [compile_outbound(project, name) for name in flow.mappings if name in project.mappings and not project.mappings[name].inbound]
-    problems = [problem for each in inbound for problem in _broken(each.name, each.findings)]
+    problems = [problem for each in inbound for problem in each.problems()]
     problems += [problem for each in outbound for problem in _broken(each.name, each.findings)]
     if problems:
         return FlowResult(flow.name, project.client, problems=tuple(problems))
     landed, problems = _extract_all(session, project, inbound, settings)
     streams = []
     for mapping in inbound:
-        settings.progress(f"{project.client}: conforming {mapping.stream.name} as {mapping.model}")
-        states = conform(next_generation(session, project, mapping, settings.applied_id, settings.as_of))
-        extracted = landed.pop(mapping.stream.name, None) or Extracted(mapping.stream.name)
-        streams.append(StreamResult(mapping.stream.name, mapping.name, extracted.landed, states, extracted.skipped, extracted.arrivals))
+        settings.progress(f"{project.client}: conforming {mapping.stream} as {mapping.model}")
+        states = mapping.conform()
+        extracted = landed.pop(mapping.stream, None) or Extracted(mapping.stream)
+        streams.append(StreamResult(mapping.stream, mapping.name, extracted.landed, states, extracted.skipped, extracted.arrivals))
     for name, extracted in landed.items():
         streams.append(StreamResult(name, LOOKUP, extracted.landed, {}, extracted.skipped, extracted.arrivals))
     for model in dict.fromkeys(each.model for each in inbound):
@@ -94,17 +137,16 @@ def _broken(name: str, findings: Sequence[Finding]) -> list[Problem]:
 
 
 def _extract_all(
-    session: Session, project: ClientProject, inbound: Iterable[CompiledMapping], settings: RunSettings
+    session: Session, project: ClientProject, mappings: Sequence[_Inbound], settings: RunSettings
 ) -> tuple[dict[str, Extracted], list[Problem]]:
     """Land every stream that the mappings read, those that are looked up or joined first."""
-    mappings = list(inbound)
-    names = [name for each in mappings for name in each.references if "/" in name] + [each.stream.name for each in mappings]
+    names = [name for each in mappings for name in each.references] + [each.stream for each in mappings]
     landed: dict[str, Extracted] = {}
     problems: list[Problem] = []
     for name in dict.fromkeys(names):
         settings.progress(f"{project.client}: reading {name}")
         try:
-            reading = tuple(ReadingMapping(each.name, generation_of(session, each), each.model) for each in mappings if each.stream.name == name)
+            reading = tuple(ReadingMapping(each.name, int(each.done.get("generation", 1)), each.model) for each in mappings if each.stream == name)
             landed[name] = extract(session, project, name, settings.site, reading, settings.progress)
         except (StopError, RetryError) as error:
             landed[name] = Extracted(name)
@@ -135,7 +177,7 @@ def _deliver_all(
     return tuple(results), tuple(problems)
 
 
-def _decisions(session: Session, project: ClientProject, inbound: Iterable[CompiledMapping]) -> dict[str, DecisionCount]:
+def _decisions(session: Session, project: ClientProject, inbound: Iterable[_Inbound]) -> dict[str, DecisionCount]:
     counts: dict[str, DecisionCount] = {}
     for model in dict.fromkeys(each.model for each in inbound):
         for decision, (passed, changed) in decision_counts(session, OneClient(project.client), model).items():
