@@ -21,7 +21,7 @@ def demo() -> Iterator[tuple[Path, Answer]]:
     root = Path(tempfile.mkdtemp(prefix="treaty-demo-"))
     folder = root / "demo"
     try:
-        answer = treaty("demo", folder, folder=root)
+        answer = treaty_process("demo", folder, folder=root)
         assert answer.status == 0, answer.errors + answer.output
         yield folder, answer
     finally:

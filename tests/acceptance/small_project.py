@@ -118,10 +118,11 @@ Size 1.
 """
 
 
-def write_small_project(folder: Path, clients: Sequence[str] = ()) -> None:
-    """Write the project; with clients, each has an inbox of its own."""
+def write_small_project(folder: Path, clients: Sequence[str] = (), database: str = "") -> None:
+    """Write the project; with clients, each has an inbox of its own. ``database`` is a reference to a server's URL, else it is embedded."""
+    environment = f"{{deliver: false, database: {database}}}" if database else "{deliver: false}"
     files = {
-        "treaty.yaml": "name: small\nowners: {tests: tests@example.com}\nenvironments:\n  local: {deliver: false}\n",
+        "treaty.yaml": "name: small\nowners: {tests: tests@example.com}\nenvironments:\n  local: " + environment + "\n",
         "models/thing.yaml": MODEL,
         "systems/store.yaml": SYSTEM.replace("FOLDER", "{client}" if clients else "store"),
         "mappings/store.things.yaml": MAPPING,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from command_line import Answer, treaty
+from command_line import Answer, treaty, treaty_process
 
 import treaty as api
 from treaty.operations.workspace import find_workspace
@@ -34,7 +34,7 @@ def test_a_second_run_writes_nothing(demo: tuple[Path, Answer]) -> None:
     """No snapshot of the lake, no receipt, and no row of the ledger is new after a second run, which says so."""
     folder, _ = demo
     before = state_of(folder)
-    again = treaty("demo", folder)
+    again = treaty_process("demo", folder)
     assert again.status == 0
     assert "Nothing changed" in again.output
     assert before == state_of(folder)

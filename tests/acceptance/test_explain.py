@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -158,8 +158,10 @@ def test_why_not_an_empty_field(demo: Demo) -> None:
     assert explained.ends.startswith("The chain ends at the")
 
 
-def test_an_ambiguous_key_lists_what_it_means(project: Path) -> None:
+def test_an_ambiguous_key_lists_what_it_means(tmp_path: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     """A key that two clients have exits with 2 and names both."""
+    monkeypatch.setenv("TREATY_DATABASE", new_database())
+    project = tmp_path / "two"
     two_clients(project)
     answer = treaty("explain", "thing", "A-1", "name", "--project", project)
     assert answer.status == 2
@@ -174,7 +176,7 @@ def two_clients(project: Path) -> None:
     """Make and run a project in which two clients have a record with the same key."""
     from small_project import write_small_project
 
-    write_small_project(project, clients=("north", "south"))
+    write_small_project(project, clients=("north", "south"), database="env:TREATY_DATABASE")
     for client in ("north", "south"):
         inbox = project / "inbox" / client
         inbox.mkdir(parents=True)

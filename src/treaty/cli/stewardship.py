@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 
 import treaty
 from treaty.cli.arguments import day
@@ -58,7 +59,7 @@ def print_groups(groups: tuple[treaty.QuarantineGroup, ...], output: Output) -> 
 def _show(arguments: argparse.Namespace, output: Output) -> int:
     table = treaty.quarantine_records(arguments.group, arguments.project, environment=arguments.environment, client=arguments.client)
     if output.as_json:
-        output.json_lines(table.to_pylist())
+        output.json_lines({**row, "fields": json.loads(row["fields"] or "{}")} for row in table.to_pylist())
         return 0
     rows = [
         (row["client"], f"{row['system']}/{row['stream']}/{row['source_key'] or row['landed_id']}", row["field"], row["rule"], row["value"], row["findings"])
@@ -78,7 +79,9 @@ def _replay(arguments: argparse.Namespace, output: Output) -> int:
     else:
         told = ", ".join(f"{number} {state}" for state, number in sorted(result.dispositions.items()))
         output.line(f"Conformed {result.records} records again: {told or 'nothing changed'}.")
-    return 0 if not result.dispositions.get("quarantined") else 1
+        if result.remaining:
+            output.line(f"{result.remaining} of them stay in quarantine.", "yellow")
+    return 1 if result.remaining else 0
 
 
 def _discard(arguments: argparse.Namespace, output: Output) -> int:

@@ -69,6 +69,7 @@ def explain(
     """
     workspace = find_workspace(project, environment)
     workspace.ensure_client(client)
+    workspace.ensure_ran()
     with workspace.open() as session:
         applied = open_applied(session)
         contract = _contract(applied, model)
@@ -87,6 +88,7 @@ def explain_fields(
     """Explain every field of one golden record, with one look at its sources; see :func:`explain`."""
     workspace = find_workspace(project, environment)
     workspace.ensure_client(client)
+    workspace.ensure_ran()
     with workspace.open() as session:
         applied = open_applied(session)
         contract = _contract(applied, model)

@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """How many records were conformed again, and the state each came to."""
+    """How many records were conformed again, how many of them are still in quarantine, and the new state of the others."""
 
     group: str
     records: int
+    remaining: int
     dispositions: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -83,10 +84,12 @@ def replay(
         found = _open(session, workspace.scope(client, "quarantine"), group, source_keys)
         states: dict[str, int] = {}
         for one, mapping in dict.fromkeys((each.client, each.mapping) for each in found):
-            ids = [each.landed_id for each in found if (each.client, each.mapping) == (one, mapping)]
-            for state, number in replay_records(session, applied.of_client(one), mapping, ids, applied_id=applied.applied_id, as_of=applied.as_of).items():
+            chosen = [each.landed_id for each in found if (each.client, each.mapping) == (one, mapping)]
+            for state, number in replay_records(session, applied.of_client(one), mapping, chosen, applied_id=applied.applied_id, as_of=applied.as_of).items():
                 states[state] = states.get(state, 0) + number
-        return ReplayResult(group, len(found), states)
+        ids = {each.landed_id for each in found}
+        still = lake.open_records(session, workspace.scope(client, "quarantine"), group, source_keys=source_keys)
+        return ReplayResult(group, len(found), sum(each.landed_id in ids for each in still), states)
 
 
 def discard(

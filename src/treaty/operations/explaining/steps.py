@@ -35,7 +35,8 @@ Outcomes: TypeAlias = Mapping[ir.Node, Outcome]
 def nodes_of(field: CompiledField, mapping: CompiledMapping) -> tuple[ir.Node, ...]:
     """Return every node that the field's steps need evaluated, elements of repeating groups left out."""
     found: dict[ir.Node, None] = {}
-    for node in (field.cell, field.node, *(case.when for case in mapping.edge_cases)):
+    cases = (case.when for case in mapping.edge_cases if field.name in case.sets)
+    for node in (field.cell, field.node, *cases):
         found.update(dict.fromkeys(each for each in walk(node, elements=False) if not isinstance(each, ir.Literal | ir.Param)))
     return tuple(found)
 
