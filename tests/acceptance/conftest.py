@@ -12,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))  # the helper beside the tests
 
-from command_line import Answer, treaty
+from command_line import Answer, treaty, treaty_process
 
 
 @pytest.fixture(scope="session")

@@ -151,7 +151,7 @@ def test_why_not_an_empty_field(demo: Demo) -> None:
     rows = chosen(folder, "contact", 10)
     unmapped = api.explain("contact", str(rows[0]["_id"]), "region", project=folder)
     assert "nothing fills contact.region" in unmapped.ends
-    row = next(each for each in rows if each["job_title"] is None and each["_sources"][0]["system"] == "crm" or each["language"] is None)  # type: ignore[index]
+    row = next(each for each in rows if (each["job_title"] is None and each["_sources"][0]["system"] == "crm") or each["language"] is None)  # type: ignore[index]
     field = "language" if row["language"] is None else "job_title"
     explained = api.explain("contact", str(row["_id"]), field, project=folder)
     assert explained.value is None
