@@ -14,6 +14,7 @@ from treaty.flows.results import RunResult
 from treaty.flows.running import RunSettings, run_flows
 from treaty.lake.applied import AppliedFiles, newest_applied, store_applied
 from treaty.lake.schema import prepare_lake
+from treaty.lake.sweep import sweep_if_due
 from treaty.operations.shapes import dump
 from treaty.operations.workspace import Folder, Workspace, find_workspace
 from treaty.project.findings import Severity, nearest
@@ -67,6 +68,7 @@ def run(
             _expire(session, running, settings)
             result = RunResult(settings.run_id, run_flows(session, running, settings), applied.applied_id, differs)
             state = "ok" if result.ok else "failed"
+            sweep_if_due(session)
         finally:
             _end(session, settings, state, result)
     return result
