@@ -86,6 +86,8 @@ def _tell_function(step: Mapping[str, Any]) -> list[str]:
 
 def _tell_decision(step: Mapping[str, Any]) -> list[str]:
     lines = [f"decision: {step['id']}{_scope(step)}", step["title"], f"{say(step['input'])} → {_outcome(step)}"]
+    if step.get("references"):
+        lines[-1] = f"{say(step['input'])} of {step['references']} → {step['output'] or 'open: nothing has this value'}, where missing: {step['missing']}"
     if step.get("reason"):
         lines.append(f"because: {step['reason']}")
     if step.get("rejected"):

@@ -61,6 +61,8 @@ def print_run(result: treaty.RunResult, output: Output) -> None:
         output.line("No flow runs: the project has none, or none for that client.", "yellow")
     elif result.ok and not result.changed:
         output.line("Nothing changed: no source had anything new.", "bold green")
+    elif result.ok and not landed and not any(each.acknowledged for _, each in sent):
+        output.line("Nothing new landed; records were conformed again, since the mapping or what it reads has changed.", "bold green")
     elif result.ok:
         delivered = sum(each.acknowledged for _, each in sent)
         output.line(f"Done: {landed} records landed, {delivered} delivered.", "bold green")

@@ -44,6 +44,7 @@ def deliver(
     session: Session, project: ClientProject, mapping: CompiledOutbound, sink: Sink, *, as_of: str, run_id: str, clock: Clock, send: bool
 ) -> tuple[DeliveryResult, tuple[Problem, ...]]:
     """Derive the intents of one outbound mapping of one client and, if ``send``, carry them out."""
+    faultpoint("deliver.pre_derive")
     derive(session, mapping, as_of=as_of, run_id=run_id, clock=clock)
     faultpoint("deliver.derived")
     problems: tuple[Problem, ...] = ()
@@ -89,6 +90,7 @@ def derive(session: Session, mapping: CompiledOutbound, *, as_of: str, run_id: s
                              and n.golden_version > d.golden_version)""",
             (now, client, mapping.sink),
         )
+        faultpoint("deliver.deriving")
         pg.execute(
             """insert into treaty.sink_progress values (%s, %s, %s, %s, %s, %s)
                on conflict (client, sink, mapping) do update set mapping_version = excluded.mapping_version,
@@ -106,7 +108,7 @@ def _outbound_rows(session: Session, mapping: CompiledOutbound, where: str, as_o
     marked = ", ".join(f"coalesce({text}, chr(0))" for text in texts.split(", ")) if texts else "''"
     key = " || '|' || ".join(f"CAST({quote_name(each)} AS VARCHAR)" for each in mapping.key) or "CAST(_canonical_id AS VARCHAR)"
     reader = session.duck.execute(f"select *, md5(concat_ws(chr(31), {marked})) as _hash, {key} as _key from ({shaped}) order by _canonical_id")
-    for batch in reader.fetch_record_batch(ITEMS_A_WRITE):
+    for batch in reader.to_arrow_reader(ITEMS_A_WRITE):
         yield from batch.to_pylist()
 
 
@@ -180,6 +182,7 @@ def _send(session: Session, project: ClientProject, mapping: CompiledOutbound, s
         faultpoint("deliver.post_write")
         settled = [(key, results.get(each.delivery_key), each.remote_id or "") for key, each in zip(keys, chunk, strict=True)]
         _settle(session, mapping, settled, run_id, clock, attempt=False)
+        faultpoint("deliver.settled")
 
 
 def _chunks(items: Sequence[DeliveryItem]) -> Iterator[Sequence[DeliveryItem]]:

@@ -43,10 +43,8 @@ def demo(folder: Path | str = "demo", *, progress: Callable[[str], None] = lambd
         UsageError: the folder holds something else.
     """
     root = Path(folder).expanduser().resolve()
-    made = _make(root)
-    if made:
-        progress("starting PostgreSQL")
-        _fill_billing(root)
+    progress("making the project")
+    made = make_demo(root)
     ran = run(root, progress=progress)
     progress("looking at what came out")
     shared = _shared(root)
@@ -54,7 +52,14 @@ def demo(folder: Path | str = "demo", *, progress: Callable[[str], None] = lambd
     return DemoResult(root, made, ran, shared, explanation, quarantine_groups(root), verify(root))
 
 
-def _make(root: Path) -> bool:
+def make_demo(root: Path) -> bool:
+    """Make the demo project and the databases of its systems, where they are not there yet; return whether the project is new."""
+    made = _copy(root)
+    _fill_databases(root)
+    return made
+
+
+def _copy(root: Path) -> bool:
     if (root / SETTINGS_FILE).exists():
         return False
     if root.exists() and any(root.iterdir()):
@@ -63,8 +68,8 @@ def _make(root: Path) -> bool:
     return True
 
 
-def _fill_billing(root: Path) -> None:
-    """Make the tables of the demo's systems in the embedded PostgreSQL: each script fills the database of its name."""
+def _fill_databases(root: Path) -> None:
+    """Fill databases of the embedded PostgreSQL by the script of their name; what is there stays as it is."""
     from treaty.sessions.guests import guest_database, run_script
 
     with find_workspace(root).open() as session:

@@ -12,6 +12,7 @@ from treaty.compiler.decisions import DecisionFunction, Library
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.types import ListType, StructType, Type
 from treaty.engines.duckdb.frames import Frame, Inputs
+from treaty.engines.duckdb.hooks import register_hooks
 from treaty.engines.duckdb.paths import Place, quote_name, quote_text
 from treaty.operations.spelling import spell
 from treaty.project.declarations import ClientProject, DecisionRecord, Limits
@@ -49,6 +50,8 @@ class ExampleBench:
                 function = library.compile(record.id)
                 if not function.broken:
                     runnable.append((record, function))
+        if runnable and project.hooks:
+            register_hooks(self._engine(), project.hooks.values(), self._limits.hook_seconds)
         failures: list[ExampleFailure] = []
         for start in range(0, len(runnable), DECISIONS_A_QUERY):
             failures += self._run_together(runnable[start : start + DECISIONS_A_QUERY])

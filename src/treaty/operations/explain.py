@@ -18,6 +18,7 @@ from treaty.operations.explaining.contributing import ContributionMaker, reading
 from treaty.operations.explaining.delivered import delivery_steps
 from treaty.operations.explaining.ending import end_at_sinks, end_of_empty, end_of_record
 from treaty.operations.explaining.locating import LandedVersion, Located, candidates, landed_versions, locate
+from treaty.operations.explaining.relating import relationship_steps
 from treaty.operations.explaining.steps import Step
 from treaty.operations.explaining.stored import stored_record
 from treaty.operations.explaining.surviving import Contribution, Survived, survive, survivorship_step
@@ -235,6 +236,7 @@ class _Explainer:
         steps, ends = self._chain(maker, shown, self.path)
         if len(contributions) > 1:
             steps.append(survivorship_step(maker.project, self.model, self.path.name, survived, contributions))
+        steps += relationship_steps(self.session, maker.project, self.model, located.canonical_id, self.path.name, value)
         deliveries = self._deliveries(maker.project, located, survived, self.path.name, stored)
         steps += deliveries
         if value is not None:

@@ -9,6 +9,7 @@ from uuid import uuid4
 
 from treaty.clock import Clock, system_clock
 from treaty.errors import UsageError
+from treaty.faults import faultpoint
 from treaty.flows.correcting import expire_corrections
 from treaty.flows.results import RunResult
 from treaty.flows.running import RunSettings, run_flows
@@ -65,10 +66,12 @@ def run(
         state = "stopped"
         result = RunResult(settings.run_id, (), applied.applied_id, differs)
         try:
+            faultpoint("run.begun")
             _expire(session, running, settings)
             result = RunResult(settings.run_id, run_flows(session, running, settings), applied.applied_id, differs)
             state = "ok" if result.ok else "failed"
             sweep_if_due(session)
+            faultpoint("run.done")
         finally:
             _end(session, settings, state, result)
     return result

@@ -17,6 +17,7 @@ from treaty.compiler.mapping import compile_mapping
 from treaty.connectors.interface import CsvScan, Rows, Site, StreamRequest
 from treaty.connectors.registry import open_source
 from treaty.engines.duckdb.frames import Inputs
+from treaty.engines.duckdb.hooks import register_hooks
 from treaty.engines.duckdb.identify import identify
 from treaty.engines.duckdb.structures import observed_lists
 from treaty.errors import UsageError
@@ -78,6 +79,7 @@ def try_mapping(mapping: str, content: bytes, *, project: Folder = None, client:
         raise UsageError(f"{errors[0].position}: {errors[0].message}", remedy=errors[0].remedy)
     refusals: list[str] = []
     with _engine(workspace) as duck:
+        register_hooks(duck, resultant.hooks.values(), resultant.settings.limits.hook_seconds)
         relation = _read(duck, resultant, compiled, content, workspace.root, refusals)
         found = _conform(duck, compiled, relation, clock().date()) if relation else ()
     cells = {each.name: each.text for each in compiled.fields}

@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from treaty.cli.main import main, parse_arguments, render_help
 from treaty.cli.verbs import GROUPS, VERBS
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.mapping import compile_mapping
+from treaty.engines.duckdb.hooks import register_hooks
 from treaty.lake.current import STEWARD, ModelTables, effective_dispositions
 from treaty.lake.names import lake_table, quote_text
 from treaty.lake.schema import table_columns
@@ -39,6 +40,7 @@ class ContributionMaker:
         self.session = session
         self.project = project
         self.as_of = as_of
+        register_hooks(session.duck, project.hooks.values(), project.settings.limits.hook_seconds)
         self._compiled: dict[str, CompiledMapping] = {}
         self._steps: dict[str, Step] = {}
         self._relations: dict[str, str] = {}

@@ -12,6 +12,7 @@ from typing import Any, TypeAlias
 
 from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledField, CompiledMapping
+from treaty.compiler.decisions import HOOK_FAILED, is_hook, spoken_name
 from treaty.compiler.functions import FUNCTIONS
 from treaty.compiler.lineage import walk
 from treaty.compiler.types import BOOLEAN, ListType, StructType, Type
@@ -68,6 +69,8 @@ def element_nodes(group: ir.Each, name: str) -> ElementNodes:
 
 def _reason(node: ir.Node) -> str:
     for each in walk(node, elements=False):
+        if isinstance(each, ir.Call) and is_hook(each):
+            return HOOK_FAILED
         if isinstance(each, ir.ValueMap):
             return "unmapped-value"
         if isinstance(each, ir.Call) and each.function in FUNCTIONS and FUNCTIONS[each.function].can_fail(each):
@@ -131,7 +134,7 @@ class FieldSteps:
             for each in node.args:
                 yield from self.below(each)
             if not _silent(node):
-                yield {"step": "function", "function": node.function, "input": [self.value(each) for each in node.args], **self._came_to(node)}
+                yield {"step": "function", "function": spoken_name(node.function), "input": [self.value(each) for each in node.args], **self._came_to(node)}
         elif isinstance(node, ir.Lookup):
             yield from self.below(node.key)
             yield {"step": "function", "function": "lookup", "input": [node.target, self.value(node.key), node.field], **self._came_to(node)}

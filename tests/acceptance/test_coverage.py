@@ -1,0 +1,71 @@
+"""Coverage moves with the project and the data: in exactly the lines that a change concerns."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from command_line import treaty
+
+from treaty.operations.demo import make_demo
+from treaty.project.files import catalog_folder
+
+CATALOG = catalog_folder()
+CODE_OF_NO_LIST = '{"id": "C-990", "first_name": "Zoe", "last_name": "Zorn", "emails": [{"type": "work", "value": "zoe@zorn.example"}], "status": "on the moon", "updated_at": "2026-10-01T00:00:00Z"}\n'
+
+
+def lines_of(folder: Path) -> dict[tuple[str, ...], Any]:
+    """Return everything that coverage says, by what it says it of."""
+    said = treaty("coverage", "--json", "--project", folder).json
+    lines: dict[tuple[str, ...], Any] = {
+        (model["model"], model["client"], field["field"]): (field["state"], tuple(field["decisions"]), tuple(field["mappings"]))
+        for model in said["models"]
+        for field in model["fields"]
+    }
+    lines |= {("unmapped", each["client"], each["decision"], each["value"]): each["records"] for each in said["unmapped_values"]}
+    return lines | {("never", each["client"], each["decision"]): True for each in said["never_fired"]}
+
+
+def changed(before: dict[tuple[str, ...], Any], after: dict[tuple[str, ...], Any]) -> dict[tuple[str, ...], tuple[Any, Any]]:
+    """Return the lines that differ."""
+    return {key: (before.get(key), after.get(key)) for key in {*before, *after} if before.get(key) != after.get(key)}
+
+
+def test_a_deleted_decision_leaves_its_field_ungoverned(tmp_path: Path) -> None:
+    """Without corva's units the unit of its lines is ungoverned, the group loses that decision, and nothing else changes."""
+    folder = tmp_path / "demo"
+    shutil.copytree(CATALOG / "demo" / "project", folder)
+    before = lines_of(folder)
+    (folder / "clients/corva/decisions/what-corvas-units-mean.md").unlink()
+    found = changed(before, lines_of(folder))
+    assert {("invoice", "corva", "lines"), ("invoice", "corva", "lines.unit")} == set(found)
+    assert ("governed", "ungoverned") == tuple(each[0] for each in found["invoice", "corva", "lines.unit"])
+    was, now = (set(each[1]) for each in found["invoice", "corva", "lines"])
+    assert {"what-corvas-units-mean"} == was - now
+    assert now <= was
+
+
+def test_a_new_field_is_ungoverned_for_every_client(tmp_path: Path) -> None:
+    """A property that no mapping fills adds one line for each client."""
+    folder = tmp_path / "demo"
+    shutil.copytree(CATALOG / "demo" / "project", folder)
+    before = lines_of(folder)
+    contract = (CATALOG / "party/models/contact.yaml").read_text(encoding="utf-8")
+    added = "    properties:\n      - {name: nickname, logicalType: string, physicalType: string, description: What friends say.}\n"
+    contract = contract.replace("    properties:\n", added, 1)
+    contract = contract.replace("    customProperties:\n", "    customProperties:\n      - {property: treaty.reason, value: the demo needs nicknames}\n", 1)
+    (folder / "models").mkdir()
+    (folder / "models/contact.yaml").write_text(contract, encoding="utf-8")
+    found = changed(before, lines_of(folder))
+    assert {("contact", client, "nickname"): (None, ("ungoverned", (), ())) for client in ("acme", "borealis", "corva")} == found
+
+
+def test_an_unmapped_code_is_counted_by_its_value(project: Path) -> None:
+    """A status that no code list names adds one line, with its value and how many records say so."""
+    make_demo(project)
+    assert treaty("run", "--client", "corva", "--flow", "contacts", "--project", project).status == 0
+    before = lines_of(project)
+    (project / "inbox/corva/crm/late.jsonl").write_text(CODE_OF_NO_LIST, encoding="utf-8")
+    assert treaty("run", "--client", "corva", "--flow", "contacts", "--project", project).status == 0
+    assert {("unmapped", "corva", "contact-status-words", "on the moon"): (None, 1)} == changed(before, lines_of(project))
