@@ -12,7 +12,10 @@ from treaty.operations.demo import make_demo
 from treaty.project.files import catalog_folder
 
 CATALOG = catalog_folder()
-CODE_OF_NO_LIST = '{"id": "C-990", "first_name": "Zoe", "last_name": "Zorn", "emails": [{"type": "work", "value": "zoe@zorn.example"}], "status": "on the moon", "updated_at": "2026-10-01T00:00:00Z"}\n'
+CODE_OF_NO_LIST = (
+    '{"id": "C-990", "first_name": "Zoe", "last_name": "Zorn", "emails": [{"type": "work", "value": "zoe@zorn.example"}], '
+    '"status": "on the moon", "updated_at": "2026-10-01T00:00:00Z"}\n'
+)
 
 
 def lines_of(folder: Path) -> dict[tuple[str, ...], Any]:
