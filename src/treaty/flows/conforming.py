@@ -156,6 +156,7 @@ def _conform_chunk(work: Work, chunk: Chunk, cursor: CursorPosition, *, begins: 
     if chunk.locator is not None:
         position["locator"] = chunk.locator
     fence = Fence(mapping.client, MAPPING, mapping.name, cursor.seq, position)
+    faultpoint("conform.pre_query")
     files = run_query(work, chunk, batch)
     faultpoint("conform.done")
     return resolve_and_commit(session, batch, chunk_task(work, batch, files, replaces=begins and work.generation > 1), fence, new_generation=begins)
@@ -165,6 +166,7 @@ def resolve_and_commit(session: Session, batch: Batch, task: ResolveTask, fence:
     """Resolve what stands in ``conformed`` and ``set_aside`` and commit all of it; return how many records came to each state."""
     with resolving(session, task.client, task.tables.model):
         resolved = resolve(session.duck, task)
+        faultpoint("resolve.done")
         writes = [_prepare(session, batch, each) for each in resolved.writes]
         release(session.duck)
         if not any(each.files for each in resolved.writes):

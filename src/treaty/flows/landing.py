@@ -11,6 +11,7 @@ from treaty.connectors.registry import open_source
 from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.identify import Identification, identify
 from treaty.errors import StopError
+from treaty.faults import faultpoint
 from treaty.lake.arrivals import LastArrival
 from treaty.lake.landing import LandingRequest, ReadingMapping, land
 from treaty.lake.names import column_name
@@ -70,5 +71,7 @@ def extract(
         guard_percent=stream.deletes.guard_percent,
         mappings=mappings,
     )
+    faultpoint("extract.pre_read")
     result = land(session, OneClient(project.client), request, read)
+    faultpoint("extract.done")
     return Extracted(name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes)

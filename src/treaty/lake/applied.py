@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from treaty.faults import faultpoint
 from treaty.lake.batches import open_batch
 from treaty.lake.commit import commit, prepare_rows
 from treaty.lake.cursors import Fence
@@ -65,7 +66,9 @@ def store_applied(session: Session, files: Mapping[str, bytes], content_hash: st
         "who": session.who, "_batch": batch.number,
     }  # fmt: skip
     fence = Fence("*", CURSOR, "", number, {"applied_id": applied_id})
+    faultpoint("apply.pre_commit")
     commit(session, scope, [prepare_rows(session, batch, "applied", [written])], batch=batch, fences=[fence], message=f"apply {applied_id}")
+    faultpoint("apply.post_commit")
     return applied
 
 

@@ -212,6 +212,7 @@ def _write(session: Session, writes: Sequence[TableWrite], fences: Sequence[Fenc
         if write.without:
             _remove(session, write, batch)
         _insert(session, write.table, write.columns, write.values)
+        faultpoint("commit.mid_write")
     for row in (fence.row(batch.number) for fence in fences):
         _insert(session, "cursor", tuple(row), (tuple(row.values()),))
     row = batch_row(batch, session.clock(), counts)

@@ -27,6 +27,7 @@ from treaty.connectors.postgresql.session import (
 from treaty.connectors.postgresql.statements import Insert, Upsert
 from treaty.connectors.postgresql.values import column_type
 from treaty.errors import StopError, TreatyError
+from treaty.faults import faultpoint
 from treaty.sessions.clients import ClientConnection, DatabaseError, OperationalError, sql
 
 
@@ -156,8 +157,10 @@ class _Batch:
             results = self.make().apply(items)
             row = self.connection.execute("select pg_current_xact_id()::text").fetchone()
             transaction = str(row[0]) if row else None
+            faultpoint("sink.pre_commit")
             committing = True
             self.connection.execute("commit")
+            faultpoint("sink.post_commit")
             return results
         except OperationalError as error:
             if not committing or not self.connection.closed:
