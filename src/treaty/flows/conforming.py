@@ -35,6 +35,7 @@ from treaty.sessions import Session
 
 MAPPING = "@mapping"  # the ``system`` of a mapping's own cursor
 ROWS_A_CHUNK = 1_000_000
+DOCUMENTS_A_CHUNK = {"xml": 4_000, "json": 50_000, "jsonl": 50_000}  # a document is as large as many rows, and all its paths are open at once
 ROWS_IN_MEMORY = 20_000  # up to here a chunk's result is a temporary table; beyond, it is written as it is computed
 
 
@@ -119,6 +120,7 @@ def reference_batches(work: Work) -> dict[str, int]:
 
 def _pending(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
     """Return what landed after the cursor, cut into chunks: small batches together, one large arrival by ranges of its records."""
+    most = DOCUMENTS_A_CHUNK.get(work.mapping.stream.format, ROWS_A_CHUNK)
     batch, locator = int(done.get("batch", 0)), int(done.get("locator", 0))
     mine = f"_client = {quote_text(work.mapping.client)} and _op <> 'refused'"
     resumed = f" or _batch = {batch} and _locator > {locator}" if locator else ""
@@ -129,14 +131,14 @@ def _pending(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
     chunks: list[Chunk] = []
     low = rows = 0
     for number, count, first, last, receipts in groups:
-        if (count > ROWS_A_CHUNK or number == batch) and receipts == 1:
-            for start in range(int(first), int(last) + 1, ROWS_A_CHUNK):
-                end = min(start + ROWS_A_CHUNK - 1, int(last))
+        if (count > most or number == batch) and receipts == 1:
+            for start in range(int(first), int(last) + 1, most):
+                end = min(start + most - 1, int(last))
                 condition = f"{mine} and _batch = {number} and _locator between {start} and {end}"
                 chunks.append(Chunk(condition, end - start + 1, number, None if end == last else end))
             low = rows = 0
             continue
-        joins = low and rows + count <= ROWS_A_CHUNK
+        joins = low and rows + count <= most
         low, rows = (low, rows + count) if joins else (number, count)
         chunk = Chunk(f"{mine} and _batch between {low} and {number}", rows, number, None)
         chunks = [*chunks[:-1], chunk] if joins else [*chunks, chunk]
