@@ -23,6 +23,7 @@ from treaty.project.findings import Finding, Position, Severity
 
 FUNCTIONS_VERSION = "1"  # raised when what the language means changes otherwise than in a function's definition
 HOOK_PREFIX = "hook:"
+HOOK_FAILED = "hook-failed"
 CALLED_KINDS = ("transformation", "value-map")
 MAP_OUTCOMES = ("quarantine", "preserve", "null")
 ByField = Callable[[str], "Node | None"]
@@ -71,6 +72,21 @@ def inline(function: DecisionFunction, arguments: Sequence[Node]) -> Decided:
     names = [name for name, _ in function.signature.parameters]
     body = substitute(function.body, dict(zip(names, arguments, strict=True)))
     return Decided(function.decision, arguments[0] if arguments else None, body, function.signature.returns)
+
+
+def hook_function(hook: Hook) -> str:
+    """Return the name under which engines know a hook: its code's hash is part of it, and so of the version of all that calls it."""
+    return f"{HOOK_PREFIX}{hook.name}@{hook.content_hash[:16]}"
+
+
+def is_hook(call: Call) -> bool:
+    """Return whether a call is one of a hook."""
+    return call.function.startswith(HOOK_PREFIX)
+
+
+def spoken_name(function: str) -> str:
+    """Return a called function's name as people write it, be it a standard function or a hook."""
+    return function.removeprefix(HOOK_PREFIX).partition("@")[0] if function.startswith(HOOK_PREFIX) else function
 
 
 class Library:
@@ -154,7 +170,7 @@ class Library:
             hook, signature = self._hooks[name]
             if not hook.pure:
                 raise CallError("impure-hook", f"the hook {name}() is not declared pure", "Declare it with pure=True, if it is.")
-            return Call(f"{HOOK_PREFIX}{name}", arguments, signature.returns)
+            return Call(hook_function(hook), arguments, signature.returns)
         if name in self._open:
             raise CallError("recursive-decision", f"{name}() calls itself: {' → '.join([*self._open, name])}", "Break the circle.")
         functions = self.functions(name)
@@ -394,7 +410,6 @@ def decision_version(decision: DecisionRecord, library: Library) -> str:
     if decision.kind in CALLED_KINDS and decision.function and library.knows(signature_name(decision.function)) and decision.runs:
         function = library.compile(decision.id)
         what += [str(function.signature), function.body, definitions_used(function.body), _period(decision.applies)]
-        what += [library.project.hooks[name].content_hash for name in _hooks_used(function.body) if name in library.project.hooks]
     else:
         for declared in fields(decision):
             if declared.name not in UNVERSIONED:
@@ -404,12 +419,6 @@ def decision_version(decision: DecisionRecord, library: Library) -> str:
 
 def _period(applies: Applies | None) -> tuple[str | None, ...]:
     return () if applies is None else (applies.from_, applies.to, applies.by)
-
-
-def _hooks_used(node: Node) -> list[str]:
-    return [
-        each.function.removeprefix(HOOK_PREFIX) for each in walk(node) if isinstance(each, Call) and each.function.startswith(HOOK_PREFIX)
-    ]
 
 
 def _plain(value: object) -> object:

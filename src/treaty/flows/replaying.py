@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from datetime import date
 
 from treaty.compiler.mapping import compile_mapping
+from treaty.engines.duckdb.hooks import register_hooks
 from treaty.flows.conforming import MAPPING, ROWS_IN_MEMORY, Chunk, Work, chunk_task, exclusively, resolve_and_commit, resolving, run_query
 from treaty.lake.batches import open_batch
 from treaty.lake.cursors import Fence, read_cursor
@@ -17,6 +18,7 @@ from treaty.sessions import Session
 def replay_records(session: Session, project: ClientProject, mapping: str, landed_ids: Sequence[str], *, applied_id: str, as_of: str) -> dict[str, int]:
     """Conform landed records of one mapping again; return how many came to each state. What was refused unread stays as it is."""
     compiled = compile_mapping(project, mapping)
+    register_hooks(session.duck, project.hooks.values(), project.settings.limits.hook_seconds)
     states: dict[str, int] = {}
     for start in range(0, len(landed_ids), ROWS_IN_MEMORY):
         chosen = tuple(landed_ids[start : start + ROWS_IN_MEMORY])

@@ -12,6 +12,7 @@ from treaty.compiler.outbound import CompiledOutbound, compile_outbound
 from treaty.compiler.sharing import SharedMappings
 from treaty.connectors.interface import Site
 from treaty.connectors.registry import open_sink
+from treaty.engines.duckdb.hooks import register_hooks
 from treaty.errors import RetryError, StopError
 from treaty.flows.conforming import conform, mapping_position, next_generation, nothing_pending
 from treaty.flows.corrections import conform_corrections
@@ -111,6 +112,7 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
     problems += [problem for each in outbound for problem in _broken(each.name, each.findings)]
     if problems:
         return FlowResult(flow.name, project.client, problems=tuple(problems))
+    register_hooks(session.duck, project.hooks.values(), project.settings.limits.hook_seconds)
     landed, problems = _extract_all(session, project, inbound, settings)
     streams = []
     for mapping in inbound:

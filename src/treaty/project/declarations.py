@@ -78,6 +78,7 @@ class Limits:
     fields: int = declared("the most fields of a record", default=10_000)
     file_bytes: int = declared("the largest file, in bytes", default=8 * 1024**3)
     field_lines: int = declared("the most lines that one quoted CSV field may span", default=1_000)
+    hook_seconds: int = declared("the longest one call of a hook may take, in seconds", default=10)
     memory_megabytes: int = declared("memory of the engine, in MB; more work than fits is spilled to disk", default=3000)
 
 

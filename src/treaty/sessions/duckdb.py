@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import importlib.util
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from inspect import Parameter, Signature
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import duckdb
+from duckdb.func import FunctionNullHandling, PythonUDFType
 
 from treaty.errors import DefectError
 from treaty.project.declarations import Limits
@@ -68,6 +71,18 @@ def is_transient(error: Exception) -> bool:
 def is_unreadable_csv(error: Exception) -> bool:
     """Tell whether the engine refused a CSV file that it was told is regular."""
     return isinstance(error, duckdb.InvalidInputException | duckdb.ConversionException) and "csv" in str(error).lower()
+
+
+def register_function(connection: Engine, name: str, function: Callable[..., Any], parameters: Sequence[str], returns: str) -> None:
+    """Make a function over Arrow arrays callable in queries; one that is there under this name stays.
+
+    The arrays are given as they are, nulls included. The function must depend on nothing but them.
+    """
+    if connection.execute("select 1 from duckdb_functions() where function_name = ? limit 1", [name]).fetchone() is None:
+        arrow, nulls = PythonUDFType.ARROW, FunctionNullHandling.SPECIAL
+        places = [Parameter(f"argument_{number}", Parameter.POSITIONAL_ONLY) for number in range(len(parameters))]
+        function.__signature__ = Signature(places)  # type: ignore[attr-defined]  # DuckDB counts them, and would evaluate annotations
+        connection.create_function(name, function, [*parameters], returns, type=arrow, null_handling=nulls)
 
 
 def roll_back(connection: duckdb.DuckDBPyConnection) -> None:

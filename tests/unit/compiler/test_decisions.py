@@ -294,8 +294,8 @@ def test_hooks() -> None:
     made = library(hooks={"squeeze": pure, "roll": replace(pure, name="roll", signature="roll(text: string) -> string", pure=False)})
     assert ["squeeze", "roll"] == made.names()
     node = made.call("squeeze", [(None, text("a"))])
-    assert Call("hook:squeeze", (text("a"),), STRING) == node
-    assert "\"hook:squeeze\"('a')" == render_value(node)
+    assert Call("hook:squeeze@1", (text("a"),), STRING) == node
+    assert "struct_extract(\"hook:squeeze@1\"('a'), 'value')" == render_value(node)
     with pytest.raises(CallError, match="pure"):
         made.call("roll", [(None, text("a"))])
 

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from treaty.compiler import ir
+from treaty.compiler.decisions import is_hook
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children, first_source, marks
 from treaty.engines.duckdb.paths import Place, Shape, quote_name, quote_text, text_of, walk
-from treaty.engines.duckdb.scalars import can_fail, render_reason, render_value, repeated_arguments
+from treaty.engines.duckdb.scalars import can_fail, hook_answer, render_reason, render_value, repeated_arguments
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +73,7 @@ class Frame:
     joins: list[tuple[int, str]] = field(default_factory=list, repr=False)
     outer_level: int = 0  # lowest level of the parent at which this frame's captures are there
     _lists: dict[ir.Node, str] = field(default_factory=dict, repr=False)
+    _answers: dict[ir.Node, str] = field(default_factory=dict, repr=False)  # of hooks: value and reason
     names: list[int] = field(default_factory=lambda: [0], repr=False)  # shared counter
 
     # ---- names and levels
@@ -130,6 +132,10 @@ class Frame:
             self.columns[node] = self.define("w", self._failed(node.operand), level)
         elif isinstance(node, ir.Lookup):
             self.columns[node] = self._prepare_lookup(node, level)
+        elif isinstance(node, ir.Call) and is_hook(node):
+            answer = self.define("h", hook_answer(node, self._column, self._source_reason), level)
+            self._answers[node] = self.refer(answer.name)
+            self.columns[node] = self.define("v", f"{self._answers[node]}.value", level + 1)
         elif isinstance(node, ir.Present):
             self.columns[node] = self.define("w", self.present(node.path), 0)
         elif self._deserves(node):
@@ -197,6 +203,8 @@ class Frame:
         return f"CAST({self.value(found)} AS VARCHAR)"
 
     def _source_reason(self, node: ir.Node) -> str | None:
+        if node in self._answers:
+            return f"{self._answers[node]}.reason"
         if not isinstance(node, ir.Source | ir.Each) or node.path is None:
             return None
         if node.path.up:

@@ -12,7 +12,7 @@ from datetime import date, datetime
 from functools import cache
 from typing import TypeAlias
 
-from treaty.compiler.decisions import HOOK_PREFIX
+from treaty.compiler.decisions import is_hook
 from treaty.compiler.functions import FUNCTIONS
 from treaty.compiler.functions.definition import Definition, sql_text
 from treaty.compiler.functions.duckdb_types import duckdb_type
@@ -33,6 +33,7 @@ from treaty.compiler.ir import (
 )
 from treaty.compiler.lineage import children
 from treaty.compiler.types import INTEGER, DecimalType, ListType
+from treaty.engines.duckdb.paths import quote_name
 from treaty.errors import DefectError
 
 ENGINE = "duckdb"
@@ -117,21 +118,26 @@ def _repeated_positions(node: Call) -> tuple[int, ...]:
 
 def repeated_arguments(node: Call) -> tuple[Node, ...]:
     """Return the arguments that stand more than once in a call's SQL, which DuckDB would compute as often."""
-    if node.function.startswith(HOOK_PREFIX):
+    if is_hook(node):
         return ()
     blank = replace(node, args=tuple(each if isinstance(each, Literal) else Param("", each.type) for each in node.args))
     return tuple(node.args[position] for position in _repeated_positions(blank))
 
 
 def _call_value(node: Call, columns: Columns, reasons: Columns) -> str:
+    if is_hook(node):
+        return f"struct_extract({hook_answer(node, columns, reasons)}, 'value')"
     rendered = [render_value(arg, columns, reasons) for arg in node.args]
-    if node.function.startswith(HOOK_PREFIX):
-        return f'"{node.function}"({", ".join(rendered)})'
     function = FUNCTIONS[node.function]
     sql = define_call(function.definitions[ENGINE], rendered, node)
     if function.strict:
         return sql
     return _unless_failed(node.args, columns, reasons, sql)
+
+
+def hook_answer(node: Call, columns: Columns = no_columns, reasons: Columns = no_columns) -> str:
+    """Return SQL of what a hook answers: a struct of its value and its reason."""
+    return f"{quote_name(node.function)}({', '.join(render_value(arg, columns, reasons) for arg in node.args)})"
 
 
 def _unless_failed(operands: Iterable[Node], columns: Columns, reasons: Columns, sql: str) -> str:
@@ -202,7 +208,7 @@ def can_fail(node: Node, *, shallow: bool = False) -> bool:
     """Return whether a node can fail; ``shallow``: by itself, whatever its operands do."""
     match node:
         case Call():
-            own = not node.function.startswith(HOOK_PREFIX) and FUNCTIONS[node.function].can_fail(node)
+            own = is_hook(node) or FUNCTIONS[node.function].can_fail(node)
         case ValueMap(otherwise=otherwise):
             own = otherwise == "quarantine"
         case Source() | Lookup() | Each():
@@ -263,7 +269,9 @@ def _first(reasons: list[str]) -> str | None:
 
 def _call_reason(node: Call, columns: Columns, reasons: Columns) -> str | None:
     parts = [reason for arg in node.args if (reason := _reason(arg, columns, reasons)) is not None]
-    if can_fail(node, shallow=True):
+    if is_hook(node):
+        parts.append(reasons(node) or f"struct_extract({hook_answer(node, columns, reasons)}, 'reason')")
+    elif can_fail(node, shallow=True):
         function = FUNCTIONS[node.function]
         rendered = [render_value(arg, columns, reasons) for arg in node.args]
         why = function.why.get(ENGINE)
