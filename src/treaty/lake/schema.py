@@ -8,7 +8,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from treaty.compiler.types import DecimalType, ListType, ScalarType, StructType, Type
+from treaty.compiler.functions.duckdb_types import duckdb_type
+from treaty.compiler.types import Type
 from treaty.faults import faultpoint
 from treaty.lake.names import (
     contribution_table,
@@ -72,31 +73,7 @@ _GOLDEN = _columns(
     "_winners VARCHAR; _landed_id UUID; _batch BIGINT"
 )
 _GOLDEN_END = _columns("_client VARCHAR; _canonical_id UUID; _version INTEGER; _valid_to TIMESTAMPTZ; _batch BIGINT")
-_SCALARS = {
-    "string": "VARCHAR",
-    "boolean": "BOOLEAN",
-    "integer": "BIGINT",
-    "date": "DATE",
-    "time": "TIME",
-    "timestamp": "TIMESTAMPTZ",
-    "local_timestamp": "TIMESTAMP",
-    "bytes": "BLOB",
-}
 _INLINED_ROWS = 64  # rows of one insert that a flat table keeps in the catalog; more are slower there than in a file
-
-
-def column_type(kind: Type) -> str:
-    """Return the DuckDB type that holds a Treaty type."""
-    match kind:
-        case ScalarType(name):
-            return _SCALARS.get(name, "VARCHAR")
-        case DecimalType(precision, scale):
-            return f"DECIMAL({precision},{scale})"
-        case ListType(item):
-            return f"{column_type(item)}[]"
-        case StructType(members):
-            return "STRUCT(" + ", ".join(f"{quote_name(name)} {column_type(member)}" for name, member in members) + ")"
-    raise TypeError(f"not a Treaty type: {kind!r}")
 
 
 def prepare_lake(session: Session) -> None:
@@ -124,7 +101,7 @@ def ensure_landed(session: Session, system: str, stream: str, columns: Mapping[s
 
 def ensure_model(session: Session, model: str, fields: Mapping[str, Type]) -> None:
     """Make or widen the tables of a model: contributions, golden versions and their ends."""
-    own = {name: column_type(kind) for name, kind in fields.items()}
+    own = {name: duckdb_type(kind) for name, kind in fields.items()}
     ensure_table(session, contribution_table(model), {**_CONTRIBUTION, **own})
     ensure_table(session, golden_table(model), {**_GOLDEN, **own})
     ensure_table(session, golden_end_table(model), _GOLDEN_END)

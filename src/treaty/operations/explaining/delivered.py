@@ -6,12 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from treaty.compiler import ir
+from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import walk
 from treaty.compiler.outbound import CompiledOutbound, compile_outbound
 from treaty.compiler.types import Type
 from treaty.engines.duckdb.outbound import outbound_sql
 from treaty.lake.names import quote_name
-from treaty.lake.schema import column_type
 from treaty.operations.explaining.steps import Step
 from treaty.project.declarations import ClientProject
 from treaty.project.overlays import running_mappings
@@ -61,7 +61,7 @@ def _delivered(session: Session, client: str, sink: str, canonical_id: str) -> S
 
 def _shaped(session: Session, mapping: CompiledOutbound, types: Mapping[str, Type], fields: Mapping[str, Any], as_of: str) -> Mapping[str, Any]:
     """Return the sink's row of a golden record that was worked out again."""
-    columns = ", ".join(f"{quote_name(name)} {column_type(kind)}" for name, kind in types.items())
+    columns = ", ".join(f"{quote_name(name)} {duckdb_type(kind)}" for name, kind in types.items())
     session.duck.execute(f"create or replace temp table explained_record (_canonical_id UUID, {columns})")
     marks = ", ".join("?" for _ in range(len(types) + 1))
     session.duck.execute(f"insert into explained_record values ({marks})", [None, *(fields.get(name) for name in types)])

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.types import Type
 from treaty.lake.names import quote_name
-from treaty.lake.schema import column_type
 from treaty.lake.survivorship import effective_rules, survivor_sql
 from treaty.lake.task import survivorship_rules
 from treaty.operations.explaining.decisions import describe_decision
@@ -46,7 +46,7 @@ def survive(session: Session, project: ClientProject, model: str, types: Mapping
         return Survived(only.conformed.fields, dict.fromkeys(types, only.member.member_id))
     fields = list(types)
     session.duck.execute("drop table if exists explained")
-    columns = ", ".join(f"{quote_name(name)} {column_type(kind)}" for name, kind in types.items())
+    columns = ", ".join(f"{quote_name(name)} {duckdb_type(kind)}" for name, kind in types.items())
     own = "_canonical_id UUID, _member_id UUID, _landed_id UUID, _system VARCHAR, _stream VARCHAR, _source_version BIGINT, _received_at TIMESTAMPTZ"
     session.duck.execute(f"create temp table explained ({own}, {columns})")
     for each in contributions:
