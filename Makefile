@@ -45,13 +45,13 @@ test-all: .venv/installed-dev  ## every test, slow ones and a hundred kills incl
 	TREATY_KILLS=$(KILLS) $(BIN)/pytest -n $(JOBS) --dist loadfile tests
 
 lint: .venv/installed-dev  ## style, types, layers
-	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff check src tests bench docs
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
 format: .venv/installed-dev  ## write the code in the one style
-	$(BIN)/ruff check --fix src tests bench
-	$(BIN)/ruff format src tests bench
+	$(BIN)/ruff check --fix src tests bench docs
+	$(BIN)/ruff format src tests bench docs
 
 bench: .venv/installed-dev .venv-peers/installed  ## measure beside other tools: make bench ROWS=1000000
 	$(BIN)/python bench/run.py --rows $(ROWS)
