@@ -228,7 +228,7 @@ def run_query(work: Work, chunk: Chunk, batch: Batch) -> tuple[Path, ...]:
     first = conform_sql(mapping, f"{relation} and {_alone(work, chunk)}", inputs)
     duck.execute(
         f"""copy (select {_contribution_columns(work)}, {wide}, {batch.number}::bigint as _batch from ({first}) where _state = 'good')
-            to {quote_text(str(path))} (format parquet, compression zstd, row_group_size {session.settings.row_group_rows}, preserve_order true)"""
+            to {quote_text(str(path))} (format parquet, compression zstd, row_group_size {session.settings.row_group_rows}, preserve_order false)"""
     )
     written = f"read_parquet({quote_text(str(path))})"
     rest = f"{relation} and _landed_id not in (select _landed_id from {written})"
