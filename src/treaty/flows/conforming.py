@@ -250,12 +250,18 @@ def _keep(session: Session, name: str, sql: str) -> None:
 
 
 def _alone(work: Work, chunk: Chunk) -> str:
-    """Return the condition that keeps rows which are the only ones of their source key, here and in the lake, as far as keys alone tell."""
+    """Return the condition that keeps rows which are the only ones of their source key, here and in the lake, as far as keys alone tell.
+
+    The keys that are not are found first, by themselves: what that takes of memory is free again when the wide query runs.
+    """
     client, (system, _, stream) = quote_text(work.mapping.client), work.mapping.stream.name.partition("/")
-    twice = f"select _source_key from {lake_table(work.table)} where {chunk.condition} and _source_key is not null group by 1 having count(*) > 1"
+    mine = f"select _source_key from {lake_table(work.table)} where {chunk.condition} and _source_key is not null"
     known = f"""select _source_key from {lake_table("xref")} where _client = {client} and _model = {quote_text(work.mapping.model)}
         and _system = {quote_text(system)} and _stream = {quote_text(stream)} and _source_key is not null"""
-    return f"coalesce(_source_key, '') not in ({twice}) and coalesce(_source_key, '') not in ({known}) and _op = 'upsert'"
+    work.session.duck.execute(f"""create or replace temp table conform_shared as
+        select _source_key from ({mine}) group by 1 having count(*) > 1
+        union select _source_key from ({known}) semi join ({mine}) m using (_source_key)""")
+    return "coalesce(_source_key, '') not in (select _source_key from conform_shared) and _op = 'upsert'"
 
 
 def _wide(name: str, sql: str, model: str) -> str:
