@@ -115,13 +115,13 @@ class Treaty(Tool):
     """The project in ``workload/``, run by the command line."""
 
     def prepare(self) -> None:
-        """Copy the project, and start its database, as a machine that runs Treaty has it running."""
+        """Copy the project and start its database, as a machine that runs Treaty has it running; nothing is landed or applied yet."""
         super().prepare()
         shutil.copytree(BENCH / "workload", self.folder, dirs_exist_ok=True)
         (self.folder / "inbox").mkdir()
         shutil.copy(self.files / "customers.csv", self.folder / "inbox")
         self.server = self.folder / ".treaty"
-        self._treaty("run", "--as-of", AS_OF)
+        self._treaty("doctor")
 
     def _treaty(self, *arguments: str, output: Path | None = None) -> None:
         target = output or WORK / "treaty.log"
