@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from treaty.errors import StopError as StopError
     from treaty.errors import TreatyError as TreatyError
     from treaty.errors import UsageError as UsageError
+    from treaty.flows.dead_letters import Delivery as Delivery
     from treaty.flows.results import RunResult as RunResult
     from treaty.hooks import hook as hook
     from treaty.lake.quarantine import QuarantineGroup as QuarantineGroup
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from treaty.operations.correct import correct as correct
     from treaty.operations.coverage import CoverageResult as CoverageResult
     from treaty.operations.coverage import coverage as coverage
+    from treaty.operations.deliveries import SentAgainResult as SentAgainResult
+    from treaty.operations.deliveries import deliveries as deliveries
+    from treaty.operations.deliveries import replay_deliveries as replay_deliveries
     from treaty.operations.demo import DemoResult as DemoResult
     from treaty.operations.demo import demo as demo
     from treaty.operations.doctor import DoctorResult as DoctorResult
@@ -82,6 +86,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "lake.verify": ("VerifyResult",),
     "operations.quarantine": ("quarantine_groups", "quarantine_records", "replay", "discard", "ReplayResult", "DiscardResult"),
     "lake.quarantine": ("QuarantineGroup",),
+    "operations.deliveries": ("deliveries", "replay_deliveries", "SentAgainResult"),
+    "flows.dead_letters": ("Delivery",),
     "operations.demo": ("demo", "DemoResult"),
     "operations.correct": ("correct", "CorrectResult"),
 }

@@ -111,6 +111,9 @@ class Library:
         except ValueError as error:
             self._find("bad-signature", str(error), 'Write @treaty.hook("name(param: type) -> type", pure=True).', hook.position)
             return
+        if not signature.parameters:
+            self._find("bad-signature", f"the hook {hook.name}() has no parameter", "Give it one: it answers for each row.", hook.position)
+            return
         self._hooks[signature.name] = (hook, signature)
 
     def _find(self, code: str, message: str, remedy: str, position: Position) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from treaty.compiler import ir
 from treaty.compiler.building import Builder
-from treaty.compiler.decisions import FUNCTIONS_VERSION
+from treaty.compiler.decisions import FUNCTIONS_VERSION, definitions_used
 from treaty.compiler.mapping import type_of
 from treaty.compiler.types import BOOLEAN, parse_type
 from treaty.project.declarations import ClientProject
@@ -65,7 +65,9 @@ def compile_outbound(project: ClientProject, name: str) -> CompiledOutbound:
             builder.unknown("field", column, mapping.fields, "key")
     fields: dict[str, ir.Node] = {each: ir.Param(each, kind) for each, kind in types.items()}
     where = builder.expression(mapping.where, fields, "where", BOOLEAN) if mapping.where else None
-    version = hashlib.sha256(repr((FUNCTIONS_VERSION, columns, where, mapping.key, mapping.delete, mapping.mode)).encode()).hexdigest()
+    used = definitions_used(*(each.node for each in columns), *([where] if where is not None else []))
+    what = (FUNCTIONS_VERSION, [(each.name, each.node) for each in columns], where, mapping.key, mapping.delete, mapping.mode, used)
+    version = hashlib.sha256(repr(what).encode()).hexdigest()
     return CompiledOutbound(
         name, project.client, mapping.from_, mapping.to, tuple(columns), where, mapping.key, mapping.delete, mapping.mode,
         mapping.baseline, version, tuple(builder.findings),

@@ -135,7 +135,7 @@ class DeliveryItem:
     """One golden record to be written, as the outbound mapping made it."""
 
     delivery_key: str  # the sink's key, joined by ``|``
-    version: int  # golden version: a sink never goes back
+    version: int  # of the delivery, which only grows for a key: a sink never goes back
     op: Literal["upsert", "delete", "archive"]
     message_id: str  # stable over retries
     fields: Mapping[str, Any]

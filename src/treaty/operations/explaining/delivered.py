@@ -50,7 +50,7 @@ def _uses(node: ir.Node, field: str) -> bool:
 def _delivered(session: Session, client: str, sink: str, canonical_id: str) -> Step:
     row = session.as_client(client).execute(
         """select state, golden_version, key, op, attempts, message, updated_at, remote_id from treaty.delivery
-           where client = %s and sink = %s and canonical_id = %s order by golden_version desc, updated_at desc limit 1""",
+           where client = %s and sink = %s and canonical_id = %s order by golden_version desc, revision desc limit 1""",
         (client, sink, canonical_id),
     ).fetchone()
     if row is None:

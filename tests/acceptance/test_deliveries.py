@@ -1,0 +1,195 @@
+"""Deliveries into a ledger in PostgreSQL: dead letters and their replay, a changed outbound mapping, a key that passes to another record."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from command_line import treaty
+from small_project import IDENTITY, write_small_project
+
+from treaty.operations.workspace import find_workspace
+
+LEDGER = """\
+connector: postgresql
+connection: {embedded: ledger}
+owner: tests
+streams:
+  things: {format: table, write: {table: ledger.thing, create: true}}
+"""
+OUTBOUND = """\
+from: thing
+to: ledger/things
+key: [code]
+mode: upsert
+delete: send
+fields:
+  code: code
+  name: name
+"""
+SNAPSHOT = "    deletes: {mode: snapshot, guard: 100%}\n"
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Path]:
+    """A project whose embedded server runs as long as these tests."""
+    root = Path(tempfile.mkdtemp(prefix="treaty-ledger-"))
+    try:
+        yield root
+    finally:
+        treaty("stop", "--project", root / "project")
+        shutil.rmtree(root, ignore_errors=True)
+
+
+@pytest.fixture
+def ledger(server: Path) -> Iterator[Path]:
+    """A small project that delivers to a ledger, not run yet."""
+    folder = server / "project"
+    write_small_project(folder)
+    (folder / "treaty.yaml").write_text("name: small\nowners: {tests: tests@example.com}\nenvironments:\n  local: {deliver: true}\n", encoding="utf-8")
+    (folder / "systems/ledger.yaml").write_text(LEDGER, encoding="utf-8")
+    (folder / "mappings/thing.ledger.yaml").write_text(OUTBOUND, encoding="utf-8")
+    (folder / "flows/things.yaml").write_text("mappings: [store.things, thing.ledger]\nowner: tests\n", encoding="utf-8")
+    land(folder, "id;name;size\nA-1;ball;3\nA-2;box;4\n")
+    yield folder
+    query(folder, "drop schema if exists ledger cascade")
+    with find_workspace(folder).open() as session, session.database.connect("admin") as connection:
+        connection.execute("drop schema treaty_lake cascade")
+        connection.execute("drop schema treaty cascade")
+    for child in (*folder.iterdir(), *(folder / ".treaty").iterdir()):
+        if child.name not in (".treaty", "postgres", "postgres.lock"):
+            shutil.rmtree(child) if child.is_dir() else child.unlink()
+
+
+def land(folder: Path, text: str, name: str = "things.csv") -> None:
+    """Put a file into the inbox."""
+    (folder / "inbox/store").mkdir(parents=True, exist_ok=True)
+    (folder / "inbox/store" / name).write_text(text, encoding="utf-8")
+
+
+def query(folder: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Run a statement in the ledger's database."""
+    from treaty.sessions.guests import guest_database
+
+    with find_workspace(folder).open() as session, psycopg.connect(guest_database(session.database, "ledger"), autocommit=True) as connection:
+        found = connection.execute(statement.encode())
+        return found.fetchall() if found.description else []
+
+
+def run(folder: Path, *arguments: str) -> dict[str, int]:
+    """Run the project; return what its one sink got."""
+    answer = treaty("run", "--json", *arguments, "--project", folder)
+    assert answer.status == 0, answer.errors + answer.output
+    (delivery,) = answer.json["flows"][0]["deliveries"]
+    return {name: number for name, number in delivery.items() if name != "sink" and number}
+
+
+def test_dead_letters_are_listed_and_replayed(ledger: Path) -> None:
+    """What the sink refuses is dead-lettered; once it is mended, a replay sends it with the same message id, and the audit log knows."""
+    query(ledger, "create schema ledger")
+    query(ledger, "create table ledger.thing (code text primary key, name text check (name <> 'box'), treaty_version bigint)")
+    assert {"acknowledged": 1, "dead_lettered": 1} == run(ledger)
+    (letter,) = treaty("deliveries", "list", "--json", "--project", ledger).json
+    assert ("A-2", "dead-lettered", 1) == (letter["key"], letter["state"], letter["attempts"])
+    assert "check constraint" in letter["message"]
+    assert {} == run(ledger)
+    assert treaty("deliveries", "replay", "A-1", "--project", ledger).status == 2
+    query(ledger, "alter table ledger.thing drop constraint thing_name_check")
+    assert {"waiting": 1, "overtaken": 0} == treaty("deliveries", "replay", "--all", "--sink", "ledger/things", "--json", "--project", ledger).json
+    assert {"acknowledged": 1} == run(ledger)
+    assert [("A-1", "ball", 1), ("A-2", "box", 1)] == query(ledger, "select code, name, treaty_version from ledger.thing order by 1")
+    (sent,) = [each for each in treaty("deliveries", "list", "--state", "acknowledged", "--json", "--project", ledger).json if each["key"] == "A-2"]
+    assert letter["message_id"] == sent["message_id"]
+    assert [] == treaty("deliveries", "list", "--json", "--project", ledger).json
+    with find_workspace(ledger).open() as session:
+        rows = session.as_client("main").execute("select action, subject, details from treaty.audit where client = 'main'").fetchall()
+    assert [("deliveries-replay", "ledger/things", {"messages": [letter["message_id"]]})] == rows
+    assert treaty("verify", "--project", ledger).status == 0
+
+
+def test_an_overtaken_dead_letter_is_not_sent(ledger: Path) -> None:
+    """A dead letter whose record has a newer delivery is closed by a replay."""
+    query(ledger, "create schema ledger")
+    query(ledger, "create table ledger.thing (code text primary key, name text check (name <> 'box'), treaty_version bigint)")
+    run(ledger)
+    land(ledger, "id;name;size\nA-2;crate;4\n", "more.csv")
+    assert {"acknowledged": 1} == run(ledger)
+    assert {"waiting": 0, "overtaken": 1} == treaty("deliveries", "replay", "--all", "--json", "--project", ledger).json
+    assert [("A-1", "ball", 1), ("A-2", "crate", 2)] == query(ledger, "select code, name, treaty_version from ledger.thing order by 1")
+
+
+def test_an_ambiguous_message_is_sent_twice_only_on_demand(ledger: Path) -> None:
+    """Where the sink takes messages at least once, an ambiguous one needs --yes."""
+    (ledger / "mappings/thing.ledger.yaml").write_text(OUTBOUND.replace("upsert", "at-least-once").replace("delete: send\n", ""), encoding="utf-8")
+    run(ledger)
+    with find_workspace(ledger).open() as session:
+        session.as_client("main").execute("update treaty.delivery set state = 'ambiguous' where key = 'A-1'")
+    refused = treaty("deliveries", "replay", "--all", "--project", ledger)
+    assert (2, True) == (refused.status, "--yes" in refused.errors)
+    assert {"waiting": 1, "overtaken": 0} == treaty("deliveries", "replay", "A-1", "--yes", "--json", "--project", ledger).json
+    assert {"acknowledged": 1} == run(ledger)
+
+
+def test_a_changed_mapping_is_sent(ledger: Path) -> None:
+    """When what the sink takes changes, every record is sent again above the version that the sink has; later versions stay above that."""
+    run(ledger)
+    (ledger / "mappings/thing.ledger.yaml").write_text(OUTBOUND.replace("name: name", "name: shouted(name)"), encoding="utf-8")
+    decision = IDENTITY.replace("kind: identity", "kind: transformation").replace("same-thing", "ledger-names-are-capitals").replace("[thing]", "[thing.name]")
+    before, _, after = decision.partition("keys:")
+    told = 'function: "shouted(text: string) -> string"\nexpression: upper(text)\nexamples:\n  - {text: a, returns: A}\n---\n'
+    (ledger / "decisions/ledger-names-are-capitals.md").write_text(before + told + after.partition("---\n")[2], encoding="utf-8")
+    assert {} == run(ledger)
+    assert {"acknowledged": 2} == run(ledger, "--apply")
+    assert [("A-1", "BALL", 2), ("A-2", "BOX", 2)] == query(ledger, "select code, name, treaty_version from ledger.thing order by 1")
+    land(ledger, "id;name;size\nA-1;globe;3\n", "more.csv")
+    assert {"acknowledged": 1} == run(ledger)
+    assert [("A-1", "GLOBE", 3), ("A-2", "BOX", 2)] == query(ledger, "select code, name, treaty_version from ledger.thing order by 1")
+    explained = treaty("explain", "thing", "A-1", "name", "--json", "--project", ledger).json
+    step = explained["steps"][-1]
+    assert ("delivery", "acknowledged", 2, "GLOBE") == (step["step"], step["state"], step["version"], step["value"])
+    assert {} == run(ledger)
+    assert treaty("verify", "--project", ledger).status == 0
+
+
+def test_a_narrower_where_takes_records_back(ledger: Path) -> None:
+    """A record that the changed mapping leaves out is deleted from the sink, and comes back when it is let in again."""
+    run(ledger)
+    narrow = OUTBOUND.replace("key: [code]", "where: size > 3\nkey: [code]")
+    (ledger / "mappings/thing.ledger.yaml").write_text(narrow, encoding="utf-8")
+    assert {"acknowledged": 1} == run(ledger, "--apply")
+    assert [("A-2",)] == query(ledger, "select code from ledger.thing order by 1")
+    (ledger / "mappings/thing.ledger.yaml").write_text(OUTBOUND, encoding="utf-8")
+    assert {"acknowledged": 1} == run(ledger, "--apply")
+    assert [("A-1", 3), ("A-2", 1)] == query(ledger, "select code, treaty_version from ledger.thing order by 1")
+
+
+def test_what_waits_is_not_lost_when_a_later_version_looks_the_same(ledger: Path) -> None:
+    """A version that was never sent is not taken for what the sink has."""
+    run(ledger, "--dry")
+    land(ledger, "id;name;size\nA-1;ball;9\n", "more.csv")  # the sink does not take the size
+    assert {"acknowledged": 2} == {name: number for name, number in run(ledger).items() if name == "acknowledged"}
+    assert [("A-1", "ball"), ("A-2", "box")] == query(ledger, "select code, name from ledger.thing order by 1")
+    land(ledger, "id;name;size\nA-1;ball;10\n", "again.csv")
+    assert {"coalesced": 1} == run(ledger)
+
+
+def test_a_key_that_passes_to_another_record(ledger: Path) -> None:
+    """The sink's row of a key goes to the record that has the key now, above the version that the other record left behind."""
+    (ledger / "systems/store.yaml").write_text((ledger / "systems/store.yaml").read_text(encoding="utf-8") + SNAPSHOT, encoding="utf-8")
+    (ledger / "mappings/thing.ledger.yaml").write_text(OUTBOUND.replace("key: [code]", "key: [name]"), encoding="utf-8")
+    run(ledger)
+    for size in (5, 6):
+        land(ledger, f"id;name;size\nA-1;ball;{size}\nA-2;crate;4\n")
+        run(ledger)
+    land(ledger, "id;name;size\nA-3;ball;1\nA-2;crate;4\n")
+    run(ledger)
+    assert [("A-3", "ball")] == query(ledger, "select code, name from ledger.thing where name = 'ball'")
+    assert [] == treaty("deliveries", "list", "--json", "--project", ledger).json
+    assert treaty("verify", "--project", ledger).status == 0
+
+
