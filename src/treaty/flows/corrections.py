@@ -73,9 +73,9 @@ def _query(session: Session, client: str, model: str, types: dict[str, str], pen
     known = ", ".join(quote_text(name) for name in types) or "''"
     state = f"""case when _model <> {quote_text(model)} then 'filtered' when _op = 'delete' then 'good'
         when _field not in ({known}) or not coalesce(case _field {readable} end, false) then 'quarantined' else 'good' end"""
-    for name in ("conformed", "set_aside", "conform_all"):
+    for name in ("conformed", "set_aside"):
         session.duck.execute(f"drop view if exists {name}")
-    session.duck.execute(f"""create or replace temp table conform_all as
+    session.duck.execute(f"""create or replace temp table correction_all as
         select _landed_id, _client, {quote_text(correction_mapping(model))} as _mapping, 1::integer as _generation, '{STEWARD}' as _system,
             '{STREAM}' as _stream, _source_key, _source_version, _received_at, _op, {member} as _member_id,
             ['{PIN}' || _canonical_id] as _keys, [0::bigint] as _fired, []::varchar[] as _findings,
@@ -83,11 +83,11 @@ def _query(session: Session, client: str, model: str, types: dict[str, str], pen
             _field, _value, {state} as _state from (select *, {texts} from ({pending}))""")
     names = ", ".join(quote_name(each) for each in types)
     session.duck.execute(f"""create temp view conformed as select _landed_id, _client, _mapping, _generation, _system, _stream, _source_key,
-        _source_version, _received_at, _op, _member_id, _keys, _fired, _findings, _notes, {names} from conform_all where _state = 'good'""")
+        _source_version, _received_at, _op, _member_id, _keys, _fired, _findings, _notes, {names} from correction_all where _state = 'good'""")
     session.duck.execute(f"""create temp view set_aside as select _landed_id, _member_id, _system, _stream, _source_key, _source_version,
         _received_at, _state, if(_state = 'filtered', 'other-model', 'not-a-value') as _reason, _field, 'not-a-value' as _rule, _value,
         _findings, to_json({{{', '.join(f"{quote_name(each)}: {quote_name(each)}" for each in types)}}})::varchar as _fields
-        from conform_all where _state <> 'good'""")
+        from correction_all where _state <> 'good'""")
 
 
 def _read(text: str, kind: str) -> str:

@@ -82,13 +82,13 @@ def prepare_lake(session: Session) -> None:
     if missing:
         _refresh(session)
         missing = [name for name in FIXED_TABLES if name not in _known(session)]
-    if not missing:
-        return
-    faultpoint("schema.pre_create")
-    run_transaction(session, lambda: _create_fixed(session))
-    faultpoint("schema.post_create")
-    run_transaction(session, lambda: _inline_flat_tables(session))
-    _refresh(session)
+    if missing:
+        faultpoint("schema.pre_create")
+        run_transaction(session, lambda: _create_fixed(session))
+        faultpoint("schema.post_create")
+        _refresh(session)
+    if _lacks_inlining(session):  # DuckLake takes settings of a table only once its making is committed: a kill may stand between
+        run_transaction(session, lambda: _inline_flat_tables(session))
 
 
 def ensure_landed(session: Session, system: str, stream: str, columns: Mapping[str, str] | None) -> str:
@@ -170,6 +170,12 @@ def _create(session: Session, table: str, columns: Columns) -> None:
     for name, kind in columns.items():
         if name not in there:
             session.duck.execute(f"alter table {lake_table(table)} add column {quote_name(name)} {kind}")
+
+
+def _lacks_inlining(session: Session) -> bool:
+    """Tell whether a flat fixed table has not yet been told to keep small inserts in the catalog."""
+    row = session.catalog.execute("select count(*) from treaty_lake.ducklake_metadata where key = 'data_inlining_row_limit' and scope = 'table'").fetchone()
+    return row is not None and int(row[0]) < sum(is_flat(columns) for columns in FIXED_TABLES.values())
 
 
 def _inline_flat_tables(session: Session) -> None:
