@@ -7,25 +7,28 @@ a commit of its own that moves the mapping's cursor; a chunk that was committed 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from treaty.compiler.compiled import CompiledMapping
 from treaty.engines.duckdb.conform import conform_sql
+from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.paths import quote_name, quote_text
 from treaty.engines.duckdb.structures import observed_lists
 from treaty.faults import faultpoint
+from treaty.flows.moved import references_moved
 from treaty.flows.references import inputs_of, landed_through
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepare_select, prepared_path
-from treaty.lake.current import ModelTables
+from treaty.lake.current import ModelTables, effective_dispositions
 from treaty.lake.cursors import CursorPosition, Fence, read_cursor
 from treaty.lake.golden import WIDE_COLUMNS
 from treaty.lake.names import contribution_table, lake_table, landed_table
+from treaty.lake.quarantine import DISCARDED
 from treaty.lake.resolve import release, resolve
 from treaty.lake.schema import ensure_model, table_columns
 from treaty.lake.scope import OneClient
@@ -33,6 +36,7 @@ from treaty.lake.task import PreparedWrite, ResolveTask, match_keys, survivorshi
 from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
 
+LEFT_OUT = "conform_left_out"  # temporary: dispositions that a new generation takes over
 MAPPING = "@mapping"  # the ``system`` of a mapping's own cursor
 ROWS_A_CHUNK = 1_000_000
 DOCUMENTS_A_CHUNK = {"xml": 4_000, "json": 50_000, "jsonl": 50_000}  # a document is as large as many rows, and all its paths are open at once
@@ -59,6 +63,7 @@ class Work:
     applied_id: str
     generation: int
     as_of: str
+    references: Mapping[str, int] = field(default_factory=dict)  # how far each stream that is looked up or joined had landed before any of it was read
 
     @property
     def scope(self) -> OneClient:
@@ -87,9 +92,11 @@ def nothing_pending(session: Session, client: str, stream: str, done: Mapping[st
 def next_generation(session: Session, project: ClientProject, mapping: CompiledMapping, applied_id: str, as_of: str) -> Work:
     """Return the work to do: in a new generation where the mapping, or anything that it looks up or joins, is not what it was."""
     done = mapping_position(session, mapping.client, mapping.name)
-    work = Work(session, project, mapping, applied_id, int(done.get("generation", 1)), as_of)
-    same = done.get("version") == mapping.version and done.get("references") == reference_batches(work)
-    return work if same or not done else replace(work, generation=work.generation + 1)
+    references = {name: landed_through(session, mapping.client, name) for name in mapping.references if "/" in name}
+    work = Work(session, project, mapping, applied_id, int(done.get("generation", 1)), as_of, references)
+    if not done or (done.get("version") == mapping.version and not references_moved(session, mapping, done, as_of)):
+        return work
+    return replace(work, generation=work.generation + 1)
 
 
 def conform(work: Work) -> dict[str, int]:
@@ -104,18 +111,16 @@ def conform(work: Work) -> dict[str, int]:
         if not chunks:
             return {}
         ensure_model(session, mapping.model, {each.name: each.type for each in mapping.fields})
+        if not done and work.generation > 1:  # readers go from one generation to the next at once
+            _find_left_out(work)
+            chunks = [replace(each, condition=f"{each.condition} and _landed_id not in (select _landed_id from {LEFT_OUT})") for each in chunks]
+            return _conform_chunks(work, chunks, cursor, begins=True)
         states: dict[str, int] = {}
         for number, chunk in enumerate(chunks):
-            begins = not done and number == 0
-            for state, rows in _conform_chunk(work, chunk, cursor, begins=begins).items():
+            for state, rows in _conform_chunks(work, [chunk], cursor, begins=not done and number == 0).items():
                 states[state] = states.get(state, 0) + rows
             cursor = CursorPosition(cursor.seq + 1, {})
         return states
-
-
-def reference_batches(work: Work) -> dict[str, int]:
-    """Return how far each stream that the mapping looks up or joins has landed."""
-    return {name: landed_through(work.session, work.mapping.client, name) for name in work.mapping.references if "/" in name}
 
 
 def _pending(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
@@ -145,31 +150,47 @@ def _pending(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
     return chunks
 
 
-def _conform_chunk(work: Work, chunk: Chunk, cursor: CursorPosition, *, begins: bool) -> dict[str, int]:
-    session, mapping = work.session, work.mapping
-    references = reference_batches(work)
-    versions = {"mapping": mapping.version, "fired": list(mapping.decisions), "references": references}
+def _conform_chunks(work: Work, chunks: Sequence[Chunk], cursor: CursorPosition, *, begins: bool) -> dict[str, int]:
+    """Conform chunks one after the other, then resolve and commit them together."""
+    session, mapping, last = work.session, work.mapping, chunks[-1]
+    versions = {"mapping": mapping.version, "fired": list(mapping.decisions), "references": work.references}
     batch = open_batch(
         session, work.scope, "conform", stream=mapping.stream.name, mapping=mapping.name, applied_id=work.applied_id,
         generation=work.generation, as_of=date.fromisoformat(work.as_of), versions=versions,
     )  # fmt: skip
-    position = {"generation": work.generation, "version": mapping.version, "batch": chunk.batch, "references": references}
+    position = {"generation": work.generation, "version": mapping.version, "batch": last.batch, "references": work.references}
     position["applied"] = work.applied_id
-    if chunk.locator is not None:
-        position["locator"] = chunk.locator
+    if last.locator is not None:
+        position["locator"] = last.locator
     fence = Fence(mapping.client, MAPPING, mapping.name, cursor.seq, position)
     faultpoint("conform.pre_query")
-    files = run_query(work, chunk, batch)
+    files = run_query(work, chunks, batch)
     faultpoint("conform.done")
-    return resolve_and_commit(session, batch, chunk_task(work, batch, files, replaces=begins and work.generation > 1), fence, new_generation=begins)
+    replaces = begins and work.generation > 1
+    also = prepare_select(session, batch, "disposition", f"select *, {batch.number}::bigint as _batch from {LEFT_OUT}") if replaces else None
+    return resolve_and_commit(session, batch, chunk_task(work, batch, files, replaces=replaces), fence, new_generation=begins, also=also)
 
 
-def resolve_and_commit(session: Session, batch: Batch, task: ResolveTask, fence: Fence, *, new_generation: bool) -> dict[str, int]:
-    """Resolve what stands in ``conformed`` and ``set_aside`` and commit all of it; return how many records came to each state."""
+def _find_left_out(work: Work) -> None:
+    """Keep what was left out of the generation before for reasons that no mapping knows of: by a steward, as an echo, or erased."""
+    tables = ModelTables(work.mapping.model)
+    before = f"_client = {quote_text(work.mapping.client)} and _mapping = {quote_text(work.mapping.name)} and _generation = {work.generation - 1}"
+    work.session.duck.execute(f"""
+        create or replace temp table {LEFT_OUT} as
+        select d._landed_id, d._client, d._system, d._stream, d._mapping, {work.generation}::integer as _generation, e.state, e.reason
+        from (select distinct _landed_id, _client, _system, _stream, _mapping from {tables.table("disposition")} where {before}) d
+        join ({effective_dispositions(tables, before)}) e using (_landed_id)
+        where e.state in ('duplicate', 'erased') or (e.state = 'filtered' and starts_with(e.reason, '{DISCARDED}'))""")
+
+
+def resolve_and_commit(
+    session: Session, batch: Batch, task: ResolveTask, fence: Fence, *, new_generation: bool, also: TableWrite | None = None
+) -> dict[str, int]:
+    """Resolve what stands in ``conformed`` and ``set_aside`` and commit all of it, and ``also`` that; return how many records came to each state."""
     with resolving(session, task.client, task.tables.model):
         resolved = resolve(session.duck, task)
         faultpoint("resolve.done")
-        writes = [_prepare(session, batch, each) for each in resolved.writes]
+        writes = [also, *(_prepare(session, batch, each) for each in resolved.writes)]
         release(session.duck)
         if not any(each.files for each in resolved.writes):
             for path in task.files:
@@ -209,20 +230,33 @@ def _has_siblings(work: Work) -> bool:
 # ---- the query and what it leaves
 
 
-def run_query(work: Work, chunk: Chunk, batch: Batch) -> tuple[Path, ...]:
-    """Run the conform query over a chunk: ``conformed`` and ``set_aside`` become relations; return the wide files behind the first, if any."""
-    session, mapping = work.session, work.mapping
-    duck = session.duck
-    relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
-    lists = observed_lists(duck, mapping.stream, mapping.roots, relation)
-    inputs = inputs_of(session, mapping, work.as_of, lists)
+def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch) -> tuple[Path, ...]:
+    """Run the conform query over chunks: ``conformed`` and ``set_aside`` become relations; return the wide files behind the first, if any."""
+    session, duck = work.session, work.session.duck
     for name in ("conformed", "set_aside", "conformed_beside", "conform_rest", "conform_all"):
         duck.execute(f"drop view if exists {name}")
-    if chunk.rows <= ROWS_IN_MEMORY:
-        _keep(session, "conform_all", conform_sql(mapping, relation, inputs))
-        duck.execute(f"create temp view conformed as select {_contribution_columns(work)} from conform_all where _state = 'good'")
-        duck.execute(f"create temp view set_aside as {_set_aside(work, 'conform_all')}")
-        return ()
+    if len(chunks) == 1 and chunks[0].rows > ROWS_IN_MEMORY:
+        return (_run_wide(work, chunks[0], batch),)
+    queries = []
+    for chunk in chunks:
+        relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
+        queries.append(conform_sql(work.mapping, relation, _inputs(work, relation)))
+    _keep(session, "conform_all", *queries)
+    duck.execute(f"create temp view conformed as select {_contribution_columns(work)} from conform_all where _state = 'good'")
+    duck.execute(f"create temp view set_aside as {_set_aside(work, 'conform_all')}")
+    return ()
+
+
+def _inputs(work: Work, relation: str) -> Inputs:
+    lists = observed_lists(work.session.duck, work.mapping.stream, work.mapping.roots, relation)
+    return inputs_of(work.session, work.mapping, work.as_of, lists)
+
+
+def _run_wide(work: Work, chunk: Chunk, batch: Batch) -> Path:
+    """Run the query over many rows: those that are alone go into a file that serves several tables, as they are computed."""
+    session, duck, mapping = work.session, work.session.duck, work.mapping
+    relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
+    inputs = _inputs(work, relation)
     path = prepared_path(session, batch, contribution_table(mapping.model))
     wide = ", ".join(f"{_wide(name, sql, mapping.model)} as {name}" for name, sql in WIDE_COLUMNS.items())
     first = conform_sql(mapping, f"{relation} and {_alone(work, chunk)}", inputs)
@@ -238,15 +272,16 @@ def run_query(work: Work, chunk: Chunk, batch: Batch) -> tuple[Path, ...]:
     duck.execute(f"create temp view conformed_beside as {beside}")
     duck.execute(f"create temp view conformed as select {columns} from {written} union all by name select {columns} from conformed_beside")
     duck.execute(f"create temp view set_aside as {_set_aside(work, 'conform_rest')}")
-    return (path,)
+    return path
 
 
-def _keep(session: Session, name: str, sql: str) -> None:
-    """Run a query and keep its rows as a relation: as a file, since a temporary table of a wide model takes memory by the column."""
-    path = session.temp_folder / f"{name}.parquet"
+def _keep(session: Session, name: str, *queries: str) -> None:
+    """Run queries and keep their rows as one relation: as files, since a temporary table of a wide model takes memory by the column."""
     session.duck.execute(f"drop view if exists {name}")
-    session.duck.execute(f"copy ({sql}) to {quote_text(str(path))} (format parquet, row_group_size {session.settings.row_group_rows})")
-    session.duck.execute(f"create temp view {name} as select * from read_parquet({quote_text(str(path))})")
+    paths = [quote_text(str(session.temp_folder / f"{name}_{number}.parquet")) for number in range(len(queries))]
+    for path, sql in zip(paths, queries, strict=True):
+        session.duck.execute(f"copy ({sql}) to {path} (format parquet, row_group_size {session.settings.row_group_rows})")
+    session.duck.execute(f"create temp view {name} as select * from read_parquet([{', '.join(paths)}])")
 
 
 def _alone(work: Work, chunk: Chunk) -> str:
@@ -309,7 +344,7 @@ def _prepare(session: Session, batch: Batch, write: PreparedWrite) -> TableWrite
         os.link(path, target)
         linked.append(target)
     first = keep_file(session, write.table, linked[0], write.rows)
-    return TableWrite(write.table, write.rows, files=(*first.files, *linked[1:]))
+    return replace(first, files=(*first.files, *linked[1:]))
 
 
 def resolving(session: Session, client: str, model: str) -> AbstractContextManager[None]:
