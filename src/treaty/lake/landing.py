@@ -254,6 +254,8 @@ class _Landing:
             group.objects.abandon()
             discard(self._session, group.batch, writes)
             raise
+        if counts.held_deletes:  # before the commit: after it, nothing would look at this snapshot again
+            self._open_issue(counts.held_deletes)
         faultpoint("land.pre_commit")
         fence = self._fence(target)
         told = {"landed": counts.landed, "unchanged": counts.unchanged, "refused": counts.refused, "deleted": counts.deleted, "arrivals": len(group.receipts)}
@@ -272,8 +274,6 @@ class _Landing:
             setattr(total, name, getattr(total, name) + getattr(counts, name))
         total.arrivals += len(group.receipts)
         total.batches.append(group.batch.number)
-        if counts.held_deletes:
-            self._open_issue(counts.held_deletes)
 
     def _move_cursor(self, position: Cursor) -> None:
         """Note that reading has come further though nothing new was read."""
@@ -454,7 +454,7 @@ class _Landing:
                 common: dict[str, Any] = {"_landed_id": identifier, "_client": self._scope.client, "_system": request.system, "_stream": request.stream}
                 common |= {"_mapping": reading.mapping, "_generation": reading.generation}
                 states.append(common | {"state": "quarantined", "reason": refusal.reason, "_batch": group.batch.number})
-                opened.append(common | _quarantine_fields(reading, refusal) | {"opened_at": group.received_at, "_batch": group.batch.number})
+                opened.append(common | _quarantine_fields(reading, receipt.origin, refusal) | {"opened_at": group.received_at, "_batch": group.batch.number})
         counts.refused += len(landed)
         counts.landed += len(landed)
         return [
@@ -504,7 +504,7 @@ def _refused_row(
     return row | ({"payload": refusal.excerpt} if staging.columns is None else {})
 
 
-def _quarantine_fields(reading: ReadingMapping, refusal: Refusal) -> dict[str, Any]:
+def _quarantine_fields(reading: ReadingMapping, origin: str, refusal: Refusal) -> dict[str, Any]:
     group = hashlib.md5("|".join((reading.model, reading.mapping, "", refusal.reason)).encode(), usedforsecurity=False).hexdigest()[:12]
     return {
         "model": reading.model,
@@ -512,7 +512,7 @@ def _quarantine_fields(reading: ReadingMapping, refusal: Refusal) -> dict[str, A
         "rule": refusal.reason,
         "value": refusal.excerpt,
         "group_id": group,
-        "fields": json.dumps({"message": refusal.message}, ensure_ascii=False),
+        "fields": json.dumps({"message": refusal.message, "origin": origin}, ensure_ascii=False),
     }
 
 
