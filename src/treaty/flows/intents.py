@@ -16,7 +16,6 @@ from treaty.compiler.outbound import CompiledOutbound
 from treaty.engines.duckdb.outbound import outbound_sql
 from treaty.engines.duckdb.paths import quote_name
 from treaty.faults import faultpoint
-from treaty.faults import faultpoint
 from treaty.lake.current import ModelTables, current_golden
 from treaty.sessions import Session
 
@@ -215,7 +214,6 @@ def _write(session: Session, mapping: CompiledOutbound, intents: Iterable[Intent
             ],
         )  # fmt: skip
         coalesce(cursor, mapping.client, mapping.sink, now)
-        faultpoint("deliver.deriving")
         faultpoint("deliver.deriving")
         cursor.execute(
             """insert into treaty.sink_progress values (%s, %s, %s, %s, %s, %s)

@@ -31,7 +31,7 @@ def replay_records(session: Session, project: ClientProject, mapping: str, lande
                 session, work.scope, "replay", stream=compiled.stream.name, mapping=mapping, applied_id=applied_id, generation=work.generation,
                 as_of=date.fromisoformat(as_of), versions={"mapping": compiled.version, "fired": list(compiled.decisions)},
             )  # fmt: skip
-            run_query(work, Chunk(condition, len(chosen), batch.number, None), batch)
+            run_query(work, [Chunk(condition, len(chosen), batch.number, None)], batch)
             fence = Fence(compiled.client, MAPPING, mapping, cursor.seq, cursor.position)
             found = resolve_and_commit(session, batch, chunk_task(work, batch, (), replaces=False), fence, new_generation=False)
         for state, number in found.items():

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 SAMPLE_VALUES = 5
+DISCARDED = "discarded: "  # begins the reason of what a steward left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ def discard_records(session: Session, scope: ClientScope, group: str, reason: st
         batch = open_batch(session, mine, "discard")
         rows = f"""
             select _landed_id, _client, _system, _stream, _mapping, _generation, 'filtered' as state,
-                {quote_text(f"discarded: {reason}")} as reason, {batch.number}::bigint as _batch from ({_located(session, mine, group, source_keys)})"""
+                {quote_text(DISCARDED + reason)} as reason, {batch.number}::bigint as _batch from ({_located(session, mine, group, source_keys)})"""
         write = prepare_select(session, batch, "disposition", rows)
         if write is None:
             discard(session, batch, [])
