@@ -1,0 +1,1 @@
+"""Kills at fault points and at random moments."""

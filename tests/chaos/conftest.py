@@ -1,0 +1,93 @@
+"""One world, its undisturbed runs, and a count of what was killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.chaos.comparing import Holdings, read_holdings
+from tests.chaos.world import SCENARIOS, Kill, Ran, World
+
+SEED = int(os.environ.get("TREATY_SEED", "20261121"))
+KILLS = int(os.environ.get("TREATY_KILLS", "10"))
+
+
+@dataclass(slots=True)
+class Figures:
+    """What was done, for the summary."""
+
+    kills: int = 0
+    rows: int = 0
+    points: Counter[str] = field(default_factory=Counter)
+    began: float = field(default_factory=time.monotonic)
+
+    def count(self, kill: Kill, ran: Ran) -> None:
+        """Count a run that was to be killed, if it was."""
+        if not ran.killed:
+            return
+        self.kills += 1
+        if kill.point:
+            self.points[kill.point] += 1
+
+
+@dataclass(frozen=True, slots=True)
+class Undisturbed:
+    """How the plain runs ended, and what stood after each."""
+
+    runs: Mapping[str, Ran]
+    holdings: Mapping[str, Holdings]
+
+    @property
+    def hits(self) -> Mapping[str, tuple[str, ...]]:
+        """The fault points that each run hit, in order."""
+        return {scenario: run.hits for scenario, run in self.runs.items()}
+
+
+@pytest.fixture(scope="session")
+def world() -> Iterator[World]:
+    """A project with a server of its own."""
+    folder = Path(tempfile.mkdtemp(prefix="treaty-chaos-"))
+    made = World(folder)
+    try:
+        made.start()
+        yield made
+    finally:
+        made.stop()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(world: World) -> Undisturbed:
+    """Both scenarios run to their ends, and saved: the second begins where the first ended and a steward corrected something."""
+    runs, holdings = {}, {}
+    for scenario in SCENARIOS:
+        world.begin(scenario)
+        runs[scenario] = world.run(scenario)
+        assert runs[scenario].status == 0, runs[scenario].output + runs[scenario].errors
+        holdings[scenario] = read_holdings(world)
+        if scenario == "first":
+            world.correct()
+            world.save("second")
+    return Undisturbed(runs, holdings)
+
+
+@pytest.fixture(scope="session")
+def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
+    """The count of all kills; its summary is printed after the last test."""
+    counted = Figures()
+    yield counted
+    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
+    at_points = counted.points.total()
+    text = (
+        f"chaos: {counted.kills} kills, {at_points} of them at {len(counted.points)} fault points and {counted.kills - at_points} at random moments "
+        f"(seed {SEED}); {counted.rows} rows compared; {time.monotonic() - counted.began:.0f} s"
+    )
+    if reporter is not None:
+        reporter.write_line(f"\n{text}")
