@@ -12,6 +12,9 @@ from treaty.cli.output import Output
 def print_explanation(result: treaty.Explanation, output: Output) -> None:
     """Print an explanation: the value, its steps in order, whether it agrees with what is stored, and where the chain ends."""
     name = f"{result.model}.{result.field}" if result.field else result.model
+    if not result.found:
+        output.line(f"{name}: {result.ends}", "yellow")
+        return
     output.title(f"{name} = {say(result.value)}")
     for number, step in enumerate(merge_landed(result.steps), 1):
         print_step(number, step, output)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
+ONE_LINE = str.maketrans({"\n": "⏎", "\r": "", "\t": " "})
+"""A row of a table is one line, whatever is in its cells."""
+
+
 class Styled(NamedTuple):
     """A cell of a table with its style on a terminal."""
 
@@ -131,4 +135,4 @@ def _plain(cell: object) -> str:
         return ""
     if isinstance(value, list | tuple | frozenset):
         return ", ".join(_plain(each) for each in value)
-    return str(value)
+    return str(value).translate(ONE_LINE)

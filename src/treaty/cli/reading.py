@@ -52,7 +52,7 @@ def configure_explain(parser: argparse.ArgumentParser) -> None:
 
 
 def do_explain(arguments: argparse.Namespace, output: Output) -> int:
-    """Explain one value or record; status 1 where what is stored differs."""
+    """Explain one value or record; status 1 where what is stored differs, or there is no such record."""
     key, field = arguments.key, arguments.field
     if arguments.source is not None:
         if field is not None:
@@ -68,7 +68,7 @@ def do_explain(arguments: argparse.Namespace, output: Output) -> int:
         output.json(result)
     else:
         print_explanation(result, output)
-    return 1 if result.agrees is False else 0
+    return 0 if result.found and result.agrees is not False else 1
 
 
 def configure_verify(parser: argparse.ArgumentParser) -> None:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Mapping
 
 import treaty
 from treaty.cli.arguments import day
+from treaty.cli.explaining import say
 from treaty.cli.output import Output
 
 
@@ -61,13 +63,26 @@ def _show(arguments: argparse.Namespace, output: Output) -> int:
     if output.as_json:
         output.json_lines({**row, "fields": json.loads(row["fields"] or "{}")} for row in table.to_pylist())
         return 0
+    records = table.to_pylist()
     rows = [
         (row["client"], f"{row['system']}/{row['stream']}/{row['source_key'] or row['landed_id']}", row["field"], row["rule"], row["value"], row["findings"])
-        for row in table.to_pylist()
+        for row in records
     ]
     output.table(("client", "source", "field", "rule", "value", "findings"), rows)
-    output.line("Mend the source or a decision, then: treaty quarantine replay " + arguments.group, "dim")
+    refused = [json.loads(row["fields"] or "{}") for row in records if row["field"] is None]
+    told = [_refusal(each) for each in refused if isinstance(each.get("message"), str)]
+    for line in dict.fromkeys(told):
+        output.line(line)
+    if len(told) == len(records):
+        output.line(f"It could not be read. Have it sent again, mended; then treaty quarantine discard {arguments.group} --reason …", "dim")
+    else:
+        output.line("Mend the source or a decision, then: treaty quarantine replay " + arguments.group, "dim")
     return 0
+
+
+def _refusal(fields: Mapping[str, str]) -> str:
+    origin, message = fields.get("origin", ""), fields["message"]
+    return message if not origin or message.startswith(origin) else f"{origin}: {message}"
 
 
 def _replay(arguments: argparse.Namespace, output: Output) -> int:
@@ -116,6 +131,6 @@ def do_correct(arguments: argparse.Namespace, output: Output) -> int:
     if output.as_json:
         output.json(result)
     else:
-        output.line(f"{result.model} {result.canonical_id}: {result.field} was {result.before!r}, is {result.after!r}.", "green")
+        output.line(f"{result.model} {result.canonical_id}: {result.field} was {say(result.before)}, is {say(result.after)}.", "green")
         output.line(f"See why: treaty explain {result.model} {result.canonical_id} {result.field}", "dim")
     return 0

@@ -119,6 +119,8 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
         settings.progress(f"{project.client}: conforming {mapping.stream} as {mapping.model}")
         states = mapping.conform()
         extracted = landed.pop(mapping.stream, None) or Extracted(mapping.stream)
+        if extracted.refused:
+            states = {**states, "quarantined": states.get("quarantined", 0) + extracted.refused}
         streams.append(StreamResult(mapping.stream, mapping.name, extracted.landed, states, extracted.skipped, extracted.arrivals))
     for name, extracted in landed.items():
         streams.append(StreamResult(name, LOOKUP, extracted.landed, {}, extracted.skipped, extracted.arrivals))

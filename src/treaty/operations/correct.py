@@ -15,7 +15,7 @@ from treaty.flows.corrections import conform_corrections
 from treaty.lake.reads import golden_records
 from treaty.lake.scope import OneClient
 from treaty.operations.applied import AppliedProject, open_applied
-from treaty.operations.explaining.locating import Located, locate
+from treaty.operations.explaining.locating import Located, did_you_mean, locate
 from treaty.operations.explaining.walking import parse_field
 from treaty.operations.records import ensure_model
 from treaty.operations.workspace import Folder, find_workspace
@@ -70,7 +70,9 @@ def correct(
     with workspace.open() as session:
         applied = open_applied(session)
         _ensure_value(session, applied, model, field, value)
-        found = _one(locate(session, [client] if client else applied.clients, model, key), model, key)
+        clients = [client] if client else applied.clients
+        located = locate(session, clients, model, key)
+        found = _one(located, model, key, "" if located else did_you_mean(session, clients, model, key))
         scope, resultant = OneClient(found.client), applied.of_client(found.client)
         before = _field(session, scope, model, found.canonical_id, field)
         said = Correction(
@@ -94,11 +96,11 @@ def _ensure_value(session: Session, applied: AppliedProject, model: str, field: 
         raise UsageError(f"{value!r} is no {kind}, which {model}.{field} is.", remedy="Write it as in the contract: 2026-11-21, 12.50, true.")
 
 
-def _one(found: tuple[Located, ...], model: str, key: str) -> Located:
+def _one(found: tuple[Located, ...], model: str, key: str, meant: str) -> Located:
     if len(found) == 1:
         return found[0]
     if not found:
-        raise UsageError(f"No record of {model} has the key {key!r}.", remedy=f"`treaty records {model}` lists them.")
+        raise UsageError(f"No record of {model} has the key {key!r}.", remedy=meant or f"`treaty records {model}` lists them.")
     listed = "\n".join(f"  {each.canonical_id} of {each.client}" for each in found)
     raise UsageError(f"{key!r} means {len(found)} records of {model}:\n{listed}", remedy="Name one by its id, or its client with --client.")
 

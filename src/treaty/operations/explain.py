@@ -16,8 +16,9 @@ from treaty.lake.names import quote_text
 from treaty.operations.applied import AppliedProject, open_applied
 from treaty.operations.explaining.contributing import ContributionMaker, reading_mapping
 from treaty.operations.explaining.delivered import delivery_steps
-from treaty.operations.explaining.ending import end_at_sinks, end_of_empty, end_of_record
-from treaty.operations.explaining.locating import LandedVersion, Located, candidates, landed_versions, locate
+from treaty.operations.explaining.ending import end_at_sinks, end_of_empty, end_of_record, newer_in_quarantine
+from treaty.operations.explaining.evaluating import Conformed
+from treaty.operations.explaining.locating import LandedVersion, Located, candidates, did_you_mean, landed_keys, landed_versions, locate
 from treaty.operations.explaining.relating import relationship_steps
 from treaty.operations.explaining.steps import Step
 from treaty.operations.explaining.stored import stored_record
@@ -46,6 +47,11 @@ class Explanation:
     agrees: bool | None
     steps: tuple[Step, ...] = ()
     ends: str = ""
+
+    @property
+    def found(self) -> bool:
+        """Whether there is such a record, canonical or not."""
+        return self.canonical_id is not None or bool(self.steps)
 
 
 def explain(
@@ -145,8 +151,11 @@ class _Explainer:
         if landed:
             return self._landed(landed[0], key)
         where = f" of {self.clients[0]}" if len(self.clients) == 1 else ""
+        meant = did_you_mean(self.session, self.clients, self.model, key)
         return self._nothing(
-            key, f"No record{where} has this key: nothing that landed for {self.model} carries it, neither canonical nor in quarantine. Has its source been read?"
+            key,
+            f"No record{where} has this key: nothing that landed for {self.model} carries it, neither canonical nor in quarantine. "
+            + (meant or f"`treaty records {self.model}` lists what there is. Has its source been read?"),
         )
 
     def of_source(self, source: str) -> Explanation:
@@ -162,7 +171,9 @@ class _Explainer:
         if len(found) > 1:
             raise UsageError(f"{source!r} has landed for {', '.join(each.client for each in found)}.", remedy="Name one with --client.")
         if not found:
-            return self._nothing(source, f"The chain ends before the beginning: no record with this key has landed from {name}.")
+            keys = landed_keys(self.session, self.clients, name, key)
+            told = f"Keys there are like {' or '.join(repr(f'{name}/{each}') for each in keys)}." if keys else "Nothing has landed from it."
+            return self._nothing(source, f"The chain ends before the beginning: no record with this key has landed from {name}. {told}")
         version = found[0]
         for located in locate(self.session, [version.client], self.model, key):
             if any(each.name == name and each.source_key == version.source_key for each in located.members):
@@ -211,6 +222,9 @@ class _Explainer:
         landed = maker.landed_step(version)
         if name is None:
             return self._why_not(version, key, None, (landed,), f"The chain ends at landing: no mapping that runs makes {self.model} of {stream}.")
+        if version.op == "refused":
+            ends = f"The chain ends at reading: this could not be read ({maker.refusal(version)})."
+            return self._why_not(version, key, None, (landed,), ends)
         if version.op == "delete":
             return self._why_not(version, key, None, (landed,), "The chain ends at landing: the newest version says that the record is gone.")
         conformed = maker.conform_one(name, version)
@@ -241,6 +255,7 @@ class _Explainer:
         steps += deliveries
         if value is not None:
             ends = end_at_sinks(deliveries, f"{self.model}.{self.text}")
+        ends += newer_in_quarantine(_set_aside(maker, located))
         kept = None if not stored else self.path.pick(stored.get(self.path.name))
         return self._compared(located, key, value, kept, stored is not None, steps, ends)
 
@@ -263,7 +278,7 @@ class _Explainer:
             steps += [survivorship_step(maker.project, self.model, name, survived, contributions) for name in self.types if survived.fields.get(name) is not None]
         deliveries = self._deliveries(maker.project, located, survived, None, stored)
         kept = {name: stored.get(name) for name in self.types} if stored else None
-        ends = f"{end_at_sinks(deliveries, self.model)} Name a FIELD to see each step of its value."
+        ends = f"{end_at_sinks(deliveries, self.model)}{newer_in_quarantine(_set_aside(maker, located))} Name a FIELD to see each step of its value."
         return self._compared(located, key, dict(survived.fields), kept, stored is not None, [*steps, *deliveries], ends)
 
     def _gone(self, located: Located, key: str, stored: Mapping[str, Any] | None) -> Explanation:
@@ -294,3 +309,7 @@ class _Explainer:
         worked_out, stored = shape(value), shape(kept)
         agrees = worked_out == stored if known else None
         return Explanation(self.model, key, self.text, located.client, located.canonical_id, worked_out, stored, agrees, tuple(shape(list(steps))), ends)
+
+
+def _set_aside(maker: ContributionMaker, located: Located) -> list[tuple[LandedVersion, Conformed]]:
+    return [maker.set_aside[each.member_id] for each in located.members if each.member_id in maker.set_aside]

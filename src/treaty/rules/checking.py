@@ -57,6 +57,7 @@ RULES: tuple[type[Rule], ...] = (
     overlays.OverlaySignature,
     overlays.UnusedOverride,
     overlays.ClientWithoutFlow,
+    overlays.ClientsShareSinkRows,
     compiled.UnknownFunction,
     compiled.DecisionNotRunning,
     compiled.ImpureHook,

@@ -21,7 +21,7 @@ class NoOutcome(Rule):
     code = "no-outcome"
     title = "A decision runs without saying what was decided and why"
     why = "Operators read the outcome when they ask why a value is as it is."
-    remedy = "Add a section '## Decision Outcome' that gives the choice and its reason."
+    remedy = "Add a section '## Outcome' that gives the choice and its reason."
     severity = Severity.WARNING
 
     def check(self, checked: CheckedProject) -> Iterator[Finding]:

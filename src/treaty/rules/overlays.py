@@ -99,3 +99,32 @@ class ClientWithoutFlow(Rule):
         for client, overlay in checked.project.overlays.items():
             if has_flows and not checked.client_views[client].flows:
                 yield self.finding(f"nothing runs for {client}", overlay.position)
+
+
+class ClientsShareSinkRows(Rule):
+    """Clients that write the same sink stream under keys that do not tell them apart."""
+
+    code = "clients-share-sink-rows"
+    title = "Two clients write one sink stream, and its key does not tell them apart"
+    why = "Records never cross clients, but rows with one key would: one client overwrites another, or is never delivered."
+    remedy = "Use {client} in the sink's connection or table, or add a key column whose cell is another literal in each overlay."
+    severity = Severity.WARNING
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        seen: dict[tuple[str, ...], str] = {}
+        told: set[str] = set()
+        for client, view in checked.client_views.items():
+            for name in running_mappings(view):
+                mapping = view.mappings[name]
+                system = view.systems.get(mapping.to.partition("/")[0])
+                stream = system.streams.get(mapping.to.partition("/")[2]) if system and not mapping.inbound else None
+                if system is None or stream is None or mapping.mode != "upsert":
+                    continue
+                fields = {column: mapping.fields[column].cell for column in mapping.key if column in mapping.fields}
+                literals = [f"{column}={cell}" for column, cell in fields.items() if cell and cell.startswith("'")]
+                place = (mapping.to, mapping.name, repr(system.connection), repr(stream.write), *literals)
+                other = seen.setdefault(place, client)
+                if other != client and name not in told:
+                    told.add(name)
+                    message = f"{other} and {client} both write {mapping.to}, and the key ({', '.join(mapping.key)}) does not tell them apart"
+                    yield self.finding(message, checked.project.mappings.get(name, mapping).at("key"))

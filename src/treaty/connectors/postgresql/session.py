@@ -88,7 +88,8 @@ def as_treaty_error(error: DatabaseError) -> TreatyError:
 
 def connection_error(error: OperationalError) -> TreatyError:
     """Return what a refused connection means. Drivers give no SQLSTATE here, only the server's words."""
-    text = redact(str(error).strip().splitlines()[-1] if str(error).strip() else "no answer")
+    lines = [each.strip() for each in str(error).splitlines() if each.strip() and not each.strip().endswith("?")]  # "Is the server running …?" is a guess
+    text = redact(lines[-1] if lines else "no answer").rstrip(".")
     if any(each in text for each in ("authentication", "password", "does not exist", "no pg_hba.conf entry", "certificate")):
         return StopError(f"PostgreSQL refused the connection: {text}.", remedy="Mend the system's `connection`.")
     return RetryError(f"PostgreSQL cannot be reached: {text}.", remedy="Check that the server runs.")

@@ -9,7 +9,7 @@ from uuid import UUID
 from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.mapping import compile_mapping
 from treaty.engines.duckdb.hooks import register_hooks
-from treaty.lake.current import STEWARD, ModelTables, effective_dispositions
+from treaty.lake.current import STEWARD, ModelTables, current_generations, effective_dispositions
 from treaty.lake.names import lake_table, quote_text
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import OneClient, scope_condition
@@ -44,6 +44,7 @@ class ContributionMaker:
         self._compiled: dict[str, CompiledMapping] = {}
         self._steps: dict[str, Step] = {}
         self._relations: dict[str, str] = {}
+        self.set_aside: dict[str, tuple[LandedVersion, Conformed]] = {}  # by member: a version newer than the good one, which is in quarantine
 
     def compiled(self, name: str) -> CompiledMapping:
         """Return a compiled mapping."""
@@ -83,6 +84,8 @@ class ContributionMaker:
         versions = {each.landed_id: each for each in landed_versions(self.session, self.project.client, member.name, where)}
         for conformed in conform_again(self.session, self.compiled(name), relation, self.as_of):
             if conformed.state != "good" or conformed.landed_id in left_out:
+                if conformed.state == "quarantined" and conformed.landed_id not in left_out:
+                    self.set_aside.setdefault(member.member_id, (versions[conformed.landed_id], conformed))
                 continue
             return None if conformed.op == "delete" else Contribution(member, versions[conformed.landed_id], conformed, name)
         return None
@@ -93,7 +96,10 @@ class ContributionMaker:
             return set()
         where = f"{scope_condition(self.session, OneClient(self.project.client))} and _mapping = {quote_text(mapping)}"
         states = effective_dispositions(ModelTables(""), where)
-        rows = self.session.duck.execute(f"select _landed_id::varchar from ({states}) where state in ('filtered', 'erased', 'duplicate')")
+        current = current_generations(ModelTables(""), self.project.client)
+        rows = self.session.duck.execute(f"""
+            select _landed_id::varchar from ({states}) s semi join ({current}) g on g._mapping = s._mapping and g._generation = s._generation
+            where state in ('filtered', 'erased', 'duplicate')""")
         return {row[0] for row in rows.fetchall()}
 
     def _corrected(self, model: str, member: Member) -> Contribution | None:
@@ -149,6 +155,14 @@ class ContributionMaker:
         told = {"superseded": "a newer version of the record took its place", "duplicate": "it repeats what is there already", "erased": "it was erased"}
         return f"The chain ends at landing: {told.get(row[0], 'it was left out')} ({row[1]})." if row[0] != "filtered" or not str(row[1]).startswith(("scope:", "reject:")) else ""
 
+    def refusal(self, version: LandedVersion) -> str:
+        """Say why a record or file could not be read."""
+        condition = scope_condition(self.session, OneClient(version.client))
+        row = self.session.duck.execute(
+            f"select rule, fields from {lake_table('quarantine')} where {condition} and _landed_id = {quote_text(version.landed_id)}::uuid limit 1"
+        ).fetchone()
+        return "no reason is known" if row is None else f"{row[0]}: {json.loads(row[1] or '{}').get('message', '')}".rstrip(".: ")
+
     def quarantined_with(self, model: str, key: str) -> Iterator[LandedVersion]:
         """Yield records in quarantine whose business key, as far as it can be made, is ``key``."""
         if table_columns(self.session, "quarantine") is None:
@@ -159,7 +173,7 @@ class ContributionMaker:
             if not mapping.inbound or mapping.to != model:
                 continue
             mine = f"{condition} and _mapping = {quote_text(name)}"
-            where = f"_landed_id in (select _landed_id from {lake_table('quarantine')} where {mine})"
+            where = f"_op <> 'refused' and _landed_id in (select _landed_id from {lake_table('quarantine')} where {mine})"
             relation = landed_condition(self.session, self.project.client, mapping.from_, where)
             if relation is None:
                 continue

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from treaty.operations.explaining.evaluating import Conformed
+from treaty.operations.explaining.locating import LandedVersion
 from treaty.operations.explaining.steps import Step
 from treaty.operations.explaining.walking import Walked
 
@@ -43,15 +44,27 @@ def end_of_empty(walked: Walked, field: str, cell: str) -> str:
     return f"The chain ends at the cell: {cell} is null."
 
 
+def newer_in_quarantine(set_aside: Iterable[tuple[LandedVersion, Conformed]]) -> str:
+    """Say which newer versions of a golden record's sources are in quarantine, while their last good ones stay in use; nothing where none is."""
+    return "".join(
+        f" A newer version of {version.system}/{version.stream} {version.source_key}, received {version.received_at.isoformat()}, is in quarantine"
+        f" ({_fatal(conformed)}): the last good one stays in use."
+        for version, conformed in set_aside
+    )
+
+
+def _fatal(conformed: Conformed) -> str:
+    fatal = [each for each in conformed.notes if each.fatal]
+    return "; ".join(f"{each.field or 'the record'}: {each.rule}{f' ({each.value!r})' if each.value is not None else ''}" for each in fatal)
+
+
 def end_of_record(conformed: Conformed, mapping: str) -> str:
     """Say why a record is not canonical."""
     if conformed.state == "filtered":
         kind, _, decision = (conformed.reason or "").partition(":")
         verb = {"scope": "leaves it out on purpose", "reject": "rejects it"}.get(kind, "leaves it out")
         return f"The chain ends before the golden record: the decision {decision or kind} {verb}."
-    fatal = [each for each in conformed.notes if each.fatal]
-    told = "; ".join(f"{each.field or 'the record'}: {each.rule}{f' ({each.value!r})' if each.value is not None else ''}" for each in fatal)
     return (
-        f"The chain ends in quarantine: {told or conformed.reason or 'its source key is missing'}. Mend the source or the mapping {mapping}, "
+        f"The chain ends in quarantine: {_fatal(conformed) or conformed.reason or 'its source key is missing'}. Mend the source or the mapping {mapping}, "
         "then `treaty quarantine replay`."
     )

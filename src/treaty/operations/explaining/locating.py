@@ -78,6 +78,30 @@ def _ids(session: Session, tables: ModelTables, client: str, key: str) -> list[s
     return exact or [row[0] for row in rows]
 
 
+def keys_with(session: Session, clients: Iterable[str], model: str, part: str, limit: int = 3) -> tuple[str, ...]:
+    """Return business keys one of whose parts is ``part``, each record's strongest key only: what somebody may have meant."""
+    if table_columns(session, "xref") is None:
+        return ()
+    found: list[str] = []
+    for client in clients:
+        rows = session.duck.execute(
+            f"""select any_value(coalesce(key, _source_key) order by key is null) from (
+                    select _canonical_id, _source_key, list_filter(list_transform(_keys, lambda k: substr(k, instr(k, ':') + 1)),
+                        lambda k: list_contains(string_split(k, '|'), {quote(part)})) [1] as key
+                    from ({latest_xref(ModelTables(model), client)}) where not ended and _system <> 'steward')
+                where key is not null or list_contains(string_split(_source_key, '|'), {quote(part)})
+                group by _canonical_id order by 1 limit {limit}"""
+        ).fetchall()
+        found += [row[0] for row in rows]
+    return tuple(found)[:limit]
+
+
+def did_you_mean(session: Session, clients: Iterable[str], model: str, key: str) -> str:
+    """Say which keys a key that means nothing may have meant, or nothing; quoted as a shell needs it."""
+    keys = keys_with(session, clients, model, key)
+    return f"Did you mean {' or '.join(repr(each) for each in keys)}?" if keys else ""
+
+
 def _members(session: Session, tables: ModelTables, client: str, canonical_id: str) -> tuple[Member, ...]:
     rows = session.duck.execute(
         f"""select _member_id::varchar, _system, _stream, _source_key, ended from ({latest_xref(tables, client)})
@@ -125,6 +149,19 @@ def landed_versions(session: Session, client: str, stream: str, where: str) -> t
     return tuple(
         LandedVersion(landed, client, system, name, key, locator, op, version, received, receipt) for landed, key, locator, op, version, received, receipt in rows
     )
+
+
+def landed_keys(session: Session, clients: Sequence[str], stream: str, like: str, limit: int = 2) -> tuple[str, ...]:
+    """Return source keys (or landed ids, where there are none) of a stream as examples: those that hold ``like`` first."""
+    keys: list[str] = []
+    for client in clients:
+        relation = landed_condition(session, client, stream, "true")
+        if relation is not None:
+            rows = session.duck.execute(
+                f"select distinct coalesce(_source_key, _landed_id::varchar) as key from ({relation}) order by contains(key, {quote(like)}) desc, key limit {limit}"
+            ).fetchall()
+            keys += [row[0] for row in rows]
+    return tuple(sorted(keys, key=lambda each: like not in each))[:limit]
 
 
 def of_member(member: Member, model: str) -> str:
