@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -193,3 +194,35 @@ def test_a_key_that_passes_to_another_record(ledger: Path) -> None:
     assert treaty("verify", "--project", ledger).status == 0
 
 
+
+
+@pytest.mark.parametrize("missing", ["null", "quarantine after 1s"])
+def test_a_missing_target(ledger: Path, missing: str) -> None:
+    """A reference without a target is sent and shown as its relationship says, and as it is once the target comes."""
+    decision = IDENTITY.replace("kind: identity", "kind: relationship").replace("same-thing", "names-are-codes").replace("[thing]", "[thing.name]")
+    before, _, after = decision.partition("keys:")
+    told = f"references: thing.code\nmissing: {missing}\n---\n"
+    path = ledger / "decisions/names-are-codes.md"
+    path.write_text((before + told + after.partition("---\n")[2]).replace("after 1s", "after 1h"), encoding="utf-8")
+    land(ledger, "id;name;size\nA-1;A-2;3\nA-2;A-9;4\nA-3;;4\n")
+    shown = "select code, name from ledger.thing order by 1"
+    found = {"null": [("A-1", "A-2"), ("A-2", None), ("A-3", None)], "quarantine after 1s": [("A-1", "A-2"), ("A-3", None)]}
+    run(ledger)
+    if missing != "null":
+        assert ("A-2", "A-9") in recorded(ledger)
+        path.write_text(path.read_text(encoding="utf-8").replace("after 1h", "after 1s"), encoding="utf-8")
+        time.sleep(1)
+        assert {"acknowledged": 1} == run(ledger, "--apply")
+    assert (found[missing], found[missing]) == (query(ledger, shown), recorded(ledger))
+    assert {} == run(ledger)
+    land(ledger, "id;name;size\nA-9;;3\n", "more.csv")
+    assert {"acknowledged": 2} == run(ledger)
+    whole = [("A-1", "A-2"), ("A-2", "A-9"), ("A-3", None), ("A-9", None)]
+    assert (whole, whole) == (query(ledger, shown), recorded(ledger))
+    assert {} == run(ledger)
+    assert treaty("verify", "--project", ledger).status == 0
+
+
+def recorded(folder: Path) -> list[tuple[str, str | None]]:
+    """Return code and name of each golden record."""
+    return sorted((row["code"], row["name"]) for row in treaty("records", "thing", "--json", "--project", folder).lines)

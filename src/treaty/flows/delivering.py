@@ -31,7 +31,7 @@ def deliver(
     """Derive the intents of one outbound mapping of one client and, if ``send``, carry them out."""
     faultpoint("deliver.pre_derive")
     before = _count(session, mapping)
-    new = derive(session, mapping, as_of=as_of, run_id=run_id, clock=clock)
+    new = derive(session, project, mapping, as_of=as_of, run_id=run_id, clock=clock)
     faultpoint("deliver.derived")
     problems: tuple[Problem, ...] = ()
     if send and (new or before.get("waiting")):
@@ -49,7 +49,7 @@ def _send(session: Session, project: ClientProject, mapping: CompiledOutbound, s
     assert stream is not None, "an outbound mapping with an unknown stream does not run"
     columns = {each.name: str(each.node.type) for each in mapping.columns}
     request = WriteRequest(system, name, mapping.client, stream, mapping.key, mapping.mode, columns)
-    items = list(_items(session, mapping, as_of))
+    items = list(_items(session, project, mapping, as_of))
     for start in range(0, len(items), ITEMS_A_WRITE):
         chunk = items[start : start + ITEMS_A_WRITE]
         _attempt(session, mapping, [place for place, _ in chunk], run_id, clock)
@@ -60,7 +60,7 @@ def _send(session: Session, project: ClientProject, mapping: CompiledOutbound, s
         faultpoint("deliver.settled")
 
 
-def _items(session: Session, mapping: CompiledOutbound, as_of: str) -> Iterator[tuple[Place, DeliveryItem]]:
+def _items(session: Session, project: ClientProject, mapping: CompiledOutbound, as_of: str) -> Iterator[tuple[Place, DeliveryItem]]:
     """Yield what is waiting, each with the place of its intent, in the order in which it is to be sent."""
     rows = session.as_client(mapping.client).execute(
         """select canonical_id::text, golden_version, revision, key, op, message_id, remote_id from treaty.delivery
@@ -70,7 +70,7 @@ def _items(session: Session, mapping: CompiledOutbound, as_of: str) -> Iterator[
     waiting = {(row[0], row[1]): row for row in rows.fetchall()}
     names = [each.name for each in mapping.columns]
     session.duck.execute("create or replace temp table outbound_waiting as select unnest(?::varchar[])::uuid as _canonical_id", [[each for each, _ in waiting]])
-    for row in outbound_rows(session, mapping, "g._canonical_id in (from outbound_waiting)", as_of):
+    for row in outbound_rows(session, project, mapping, "g._canonical_id in (from outbound_waiting)", as_of):
         found = waiting.get((str(row["_canonical_id"]), row["_version"]))
         if found is not None:
             canonical, version, revision, key, op, message_id, remote_id = found

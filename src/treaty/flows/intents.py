@@ -17,6 +17,8 @@ from treaty.engines.duckdb.outbound import outbound_sql
 from treaty.engines.duckdb.paths import quote_name
 from treaty.faults import faultpoint
 from treaty.lake.current import ModelTables, current_golden
+from treaty.lake.relationships import as_read, relationships
+from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
 
 BATCH_ROWS = 2_000
@@ -62,7 +64,7 @@ class Told:
         return self.newest.revision + (1 if golden_version <= self.newest.golden_version else 0)
 
 
-def derive(session: Session, mapping: CompiledOutbound, *, as_of: str, run_id: str, clock: Clock) -> int:
+def derive(session: Session, project: ClientProject, mapping: CompiledOutbound, *, as_of: str, run_id: str, clock: Clock) -> int:
     """Write down what the sink is to get that it was not yet told of; return how many intents are new."""
     pg = session.as_client(mapping.client)
     row = pg.execute(
@@ -73,35 +75,42 @@ def derive(session: Session, mapping: CompiledOutbound, *, as_of: str, run_id: s
     tables = ModelTables(mapping.model)
     newest = session.duck.execute(f"select coalesce(max(_batch), 0) from {tables.golden} where _client = ?", [mapping.client]).fetchone()
     batch = int(newest[0]) if newest else 0
-    if batch <= seen:
+    moves = any(each.moves for each in relationships(project, mapping.model))  # what is sent may change though no golden record does
+    if batch <= seen and not moves:
         return 0
-    intents = _above_former_holders(session, mapping, list(_intents(session, mapping, seen, as_of)))
-    _write(session, mapping, intents, batch, run_id, clock)
+    intents = _above_former_holders(session, mapping, list(_intents(session, project, mapping, -1 if moves else seen, as_of)))
+    if intents or batch > seen:
+        _write(session, mapping, intents, batch, run_id, clock)
     return len(intents)
 
 
-def outbound_rows(session: Session, mapping: CompiledOutbound, where: str, as_of: str) -> Iterator[dict[str, Any]]:
-    """Yield golden records as the sink's rows, with ``_hash`` of what the sink takes and ``_key``; those that it is to lose come first."""
+def outbound_rows(session: Session, project: ClientProject, mapping: CompiledOutbound, where: str, as_of: str) -> Iterator[dict[str, Any]]:
+    """Yield golden records as the sink's rows, with ``_hash`` of what the sink takes and ``_key``; those that it is to lose come first.
+
+    One whose reference has waited too long for its target is none that the sink is to have.
+    """
     golden = current_golden(ModelTables(mapping.model), mapping.client, where=where)
+    golden = as_read(session, golden, {mapping.client: relationships(project, mapping.model)}, session.clock())
     shaped = outbound_sql(mapping, golden, as_of)
     texts = ", ".join(f"coalesce(CAST({quote_name(each.name)} AS VARCHAR), chr(0))" for each in mapping.columns) or "''"
     key = " || '|' || ".join(f"CAST({quote_name(each)} AS VARCHAR)" for each in mapping.key) or "CAST(_canonical_id AS VARCHAR)"
     reader = session.duck.execute(
-        f"select *, md5(concat_ws(chr(31), {texts})) as _hash, {key} as _key from ({shaped}) order by _wanted and not _deleted, _canonical_id"
+        f"""select * replace (_wanted and not _deleted and _missing is null as _wanted), md5(concat_ws(chr(31), {texts})) as _hash, {key} as _key
+            from ({shaped}) order by _wanted, _canonical_id"""
     )
     for batch in reader.to_arrow_reader(BATCH_ROWS):
         yield from batch.to_pylist()
 
 
-def _intents(session: Session, mapping: CompiledOutbound, seen: int, as_of: str) -> Iterator[Intent]:
+def _intents(session: Session, project: ClientProject, mapping: CompiledOutbound, seen: int, as_of: str) -> Iterator[Intent]:
     told = _told(session, mapping)
     holders = {each.standing.key: canonical for canonical, each in told.items() if each.standing is not None and each.standing.op == "upsert"}
     held = [canonical for canonical, each in told.items() if each.newest.state == "held"]
     session.duck.execute("create or replace temp table outbound_held as select unnest(?::varchar[])::uuid as _canonical_id", [held])
-    for row in outbound_rows(session, mapping, f"(g._batch > {seen} or g._canonical_id in (from outbound_held))", as_of):
+    for row in outbound_rows(session, project, mapping, f"(g._batch > {seen} or g._canonical_id in (from outbound_held))", as_of):
         canonical = str(row["_canonical_id"])
         known = told.get(canonical)
-        if row["_deleted"] or not row["_wanted"]:
+        if not row["_wanted"]:
             intent = _farewell(mapping, row, known)
             if intent is not None and intent.state == "waiting" and holders.get(intent.key) == canonical:
                 del holders[intent.key]

@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID
 
 from treaty.lake.current import (
@@ -19,6 +20,7 @@ from treaty.lake.current import (
     of_client,
 )
 from treaty.lake.names import golden_table, lake_table, landed_table, quote_name, quote_text
+from treaty.lake.relationships import Relationship, as_read
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import ClientScope, scope_condition
 from treaty.sessions import Session
@@ -26,6 +28,7 @@ from treaty.sessions import Session
 if TYPE_CHECKING:
     import pyarrow as pa
 
+Relations: TypeAlias = Mapping[str, Sequence[Relationship]]
 BATCH_ROWS = 10_000
 BITS = 62  # fired bits in a word of ``_fired``
 
@@ -56,13 +59,18 @@ class LandedRecord:
     object_start_byte: int | None
 
 
-def golden_records(session: Session, scope: ClientScope, model: str, *, ids: Sequence[str] | None = None, limit: int | None = None) -> pa.Table:
-    """Return the living golden records of a model: ``_id, _client``, its fields, ``_sources`` and ``_findings``."""
-    return golden_reader(session, scope, model, ids=ids, limit=limit).read_all()
+def golden_records(
+    session: Session, scope: ClientScope, model: str, *, ids: Sequence[str] | None = None, limit: int | None = None, relations: Relations = MappingProxyType({})
+) -> pa.Table:
+    """Return the living golden records of a model: ``_id, _client``, its fields, ``_sources`` and ``_findings``.
+
+    ``relations`` are the relationships of the model by client: what they say of missing targets holds for what is returned.
+    """
+    return golden_reader(session, scope, model, ids=ids, limit=limit, relations=relations).read_all()
 
 
 def golden_reader(
-    session: Session, scope: ClientScope, model: str, *, ids: Sequence[str] | None = None, limit: int | None = None
+    session: Session, scope: ClientScope, model: str, *, ids: Sequence[str] | None = None, limit: int | None = None, relations: Relations = MappingProxyType({})
 ) -> pa.RecordBatchReader:
     """Read what :func:`golden_records` returns in batches, so that any number of records fits; the session is busy until the last one."""
     import pyarrow as pa
@@ -80,6 +88,8 @@ def golden_reader(
         session.duck.execute(f"create or replace temp table read_ids as {current_golden(tables, client, 'g._canonical_id', where)}{cut}")
         few = "_canonical_id in (from read_ids)"
     golden = current_golden(tables, client, f"g._canonical_id, g._client{fields}", f"not g._deleted and g.{few}" if few != "true" else "not g._deleted")
+    if any(each.moves for several in relations.values() for each in several):
+        golden = f"select * exclude (_missing) from ({as_read(session, golden, relations, session.clock())}) where _missing is null"
     reader: pa.RecordBatchReader = session.duck.execute(f"""
         with members as (
             select * from ({latest_xref(tables, client, few)}) where not ended and coalesce(_matched_by, '') <> 'delivery'),

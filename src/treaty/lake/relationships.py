@@ -8,7 +8,7 @@ open, is listed, and is filled when the target comes; nothing is rewritten for i
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from treaty.lake.current import ModelTables, client_or_none, current_contributions, current_golden, latest_xref
 from treaty.lake.names import golden_table, quote_name, quote_text
 from treaty.lake.schema import table_columns
-from treaty.lake.scope import ClientScope
+from treaty.lake.scope import ClientScope, OneClient
 from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
 
@@ -38,6 +38,11 @@ class Relationship:
     target_field: str
     missing: str  # keep-open | stub | null | quarantine
     wait: timedelta | None = None  # quarantine: how long a target may be missing
+
+    @property
+    def moves(self) -> bool:
+        """Whether what readers see of a record depends on its target being there."""
+        return self.missing in ("null", "quarantine")
 
 
 def relationships(project: ClientProject, model: str) -> tuple[Relationship, ...]:
@@ -102,16 +107,21 @@ def open_references(session: Session, scope: ClientScope, relationship: Relation
     return table
 
 
-def resolved_golden(session: Session, scope: ClientScope, golden: str, found: Sequence[Relationship]) -> str:
-    """Select the golden rows of the query ``golden`` as its readers should see them.
+def as_read(session: Session, golden: str, found: Mapping[str, Sequence[Relationship]], now: datetime) -> str:
+    """Select the golden rows of the query ``golden`` as its readers take them, by the relationships of each client; nothing is rewritten for it.
 
-    Each reference gets a column ``<field>_id`` with its target's canonical id; one whose relationship says ``null`` is null while it is open.
+    An open reference whose relationship says ``null`` is null. ``_missing`` says which reference has been open for longer than its
+    relationship allows: such a record is in quarantine for its readers until the target comes.
     """
-    query = golden
-    for relationship in found:
+    query = f"select *, null::varchar as _missing from ({golden})"
+    for client, relationship in ((client, each) for client, several in found.items() for each in several if each.moves):
         field = quote_name(relationship.field)
-        shown = f"if(r.target_id is null, null, g.{field})" if relationship.missing == "null" else f"g.{field}"
-        query = f"""
-            select g.* replace ({shown} as {field}), r.target_id as {quote_name(relationship.field + "_id")}
-            from ({query}) g left join ({references_sql(session, scope, relationship)}) r on r._canonical_id = g._canonical_id"""
+        told = f"select _canonical_id, value, since from ({references_sql(session, OneClient(client), relationship)}) where target_id is null"
+        if relationship.wait is None:
+            shown = f"if(r._canonical_id is null, g.{field}, null) as {field}"
+        else:
+            overdue = f"r.since < {quote_text((now - relationship.wait).isoformat())}::timestamptz"
+            reason = f"{quote_text(f'missing-target: {relationship.field} ')} || r.value"
+            shown = f"coalesce(g._missing, if({overdue}, {reason}, null)) as _missing"
+        query = f"select g.* replace ({shown}) from ({query}) g left join ({told}) r on r._canonical_id = g._canonical_id"
     return query

@@ -18,7 +18,8 @@ def records(
     """Return the living golden records of a model: its fields, ``_id``, ``_client``, ``_sources`` and ``_findings``.
 
     ``_sources`` is a list of structs (system, stream, source_key), ``_findings`` the ids of quality rules that marked the record.
-    Polars and pandas take the table as it is.
+    Polars and pandas take the table as it is. A reference without a target is shown as its relationship decision says: `null` empties it, and
+    `quarantine after` leaves the record out once it has waited too long.
 
     Raises:
         UsageError: there is no such model or client, or nothing has run yet.
@@ -28,9 +29,13 @@ def records(
     ensure_model(workspace, model)
     workspace.ensure_ran()
     from treaty.lake.reads import golden_records
+    from treaty.lake.relationships import relationships
+    from treaty.operations.applied import open_applied
 
     with workspace.open() as session:
-        return golden_records(session, workspace.scope(client, "records"), model, limit=limit)
+        applied = open_applied(session)
+        relations = {each: relationships(applied.of_client(each), model) for each in ([client] if client else applied.clients)}
+        return golden_records(session, workspace.scope(client, "records"), model, limit=limit, relations=relations)
 
 
 def ensure_model(workspace: Workspace, model: str) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 from plain_lake import START, member
 from real_lake import SCOPE, RealLake, Row
 
 from treaty.lake.current import current_golden
-from treaty.lake.relationships import Relationship, open_references, references_sql, resolved_golden
+from treaty.lake.relationships import Relationship, as_read, open_references, references_sql
 from treaty.sessions import Session
 
 BY_A = Relationship("who-is-meant", "thing", "b", "thing", "a", "null")
@@ -23,10 +24,27 @@ def test_a_reference_finds_its_target_when_it_comes(session: Session) -> None:
     assert {member("crm", "2"): member("crm", "1"), member("billing", "9"): member("crm", "1"), member("crm", "4"): None} == found
     assert [("77", 0)] == [(row["value"], row["candidates"]) for row in open_references(session, SCOPE, BY_A).to_pylist()]
     assert 0 == open_references(session, SCOPE, BY_A, older_than=START - timedelta(days=1)).num_rows
-    shown = session.duck.execute(resolved_golden(session, SCOPE, current_golden(lake.tables, "main"), [BY_A])).fetchall()
-    assert 4 == len(shown)
+    assert [None, None, "1", "5"] == seen(session, lake, BY_A)
     lake.push([Row("billing", "8", k1="w", a=77)])
     assert 0 == open_references(session, SCOPE, BY_A).num_rows
+    assert [None, None, "1", "5", "77"] == seen(session, lake, BY_A)
+
+
+def test_a_reference_that_is_open_too_long_is_told(session: Session) -> None:
+    """With ``quarantine after``, a record whose reference has been open for longer says so; its value stays as it is."""
+    lake = RealLake(session)
+    lake.push([Row("crm", "1", k1="x", a=5), Row("crm", "2", k1="y", b="5"), Row("crm", "4", k1="u", b="77")])
+    patient = replace(BY_A, missing="quarantine", wait=timedelta(days=2))
+    for days, missing in ((1, []), (3, ["missing-target: b 77"])):
+        rows = as_read(session, current_golden(lake.tables, "main"), {"main": [patient]}, START + timedelta(days=days))
+        assert missing == [row[0] for row in session.duck.execute(f"select _missing from ({rows}) where _missing is not null").fetchall()]
+    assert [None, "5", "77"] == seen(session, lake, patient)
+
+
+def seen(session: Session, lake: RealLake, relationship: Relationship) -> list[str | None]:
+    """Return what readers see in the field ``b``."""
+    rows = as_read(session, current_golden(lake.tables, "main"), {"main": [relationship]}, START)
+    return [row[0] for row in session.duck.execute(f"select b from ({rows}) order by b nulls first").fetchall()]
 
 
 def test_two_targets_leave_a_reference_open(session: Session) -> None:
