@@ -19,12 +19,13 @@ from treaty.engines.duckdb.conform import conform_sql
 from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.paths import quote_name, quote_text
 from treaty.engines.duckdb.structures import observed_lists
+from treaty.errors import StopError
 from treaty.faults import faultpoint
 from treaty.flows.moved import references_moved
 from treaty.flows.references import inputs_of, landed_through
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepare_select, prepared_path
-from treaty.lake.current import ModelTables, effective_dispositions
+from treaty.lake.current import ModelTables, current_contributions, effective_dispositions
 from treaty.lake.cursors import CursorPosition, Fence, read_cursor
 from treaty.lake.golden import WIDE_COLUMNS
 from treaty.lake.names import contribution_table, lake_table, landed_table
@@ -37,6 +38,7 @@ from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
 
 LEFT_OUT = "conform_left_out"  # temporary: dispositions that a new generation takes over
+FEW_LOST = 2  # fewer records may go into quarantine whatever their share
 MAPPING = "@mapping"  # the ``system`` of a mapping's own cursor
 ROWS_A_CHUNK = 1_000_000
 DOCUMENTS_A_CHUNK = {"xml": 4_000, "json": 50_000, "jsonl": 50_000}  # a document is as large as many rows, and all its paths are open at once
@@ -167,6 +169,8 @@ def _conform_chunks(work: Work, chunks: Sequence[Chunk], cursor: CursorPosition,
     files = run_query(work, chunks, batch)
     faultpoint("conform.done")
     replaces = begins and work.generation > 1
+    if replaces:
+        _ensure_not_ruinous(work, batch, files)
     also = prepare_select(session, batch, "disposition", f"select *, {batch.number}::bigint as _batch from {LEFT_OUT}") if replaces else None
     return resolve_and_commit(session, batch, chunk_task(work, batch, files, replaces=replaces), fence, new_generation=begins, also=also)
 
@@ -181,6 +185,28 @@ def _find_left_out(work: Work) -> None:
         from (select distinct _landed_id, _client, _system, _stream, _mapping from {tables.table("disposition")} where {before}) d
         join ({effective_dispositions(tables, before)}) e using (_landed_id)
         where e.state in ('duplicate', 'erased') or (e.state = 'filtered' and starts_with(e.reason, '{DISCARDED}'))""")
+
+
+def _ensure_not_ruinous(work: Work, batch: Batch, files: tuple[Path, ...]) -> None:
+    """Refuse a new generation that would send most of what is canonical into quarantine: a mistyped path, not a decision.
+
+    Leaving records out on purpose is a scope decision, which this does not touch. Raises StopError; nothing has been written.
+    """
+    mapping = work.mapping
+    canonical = current_contributions(ModelTables(mapping.model), mapping.client, "c._landed_id", f"c._mapping = {quote_text(mapping.name)}")
+    row = work.session.duck.execute(f"""
+        select count(*), count(*) filter (where _landed_id in (select _landed_id from set_aside where _state = 'quarantined')),
+            (select any_value(_field || ': ' || _rule) from set_aside where _state = 'quarantined') from ({canonical})""").fetchone()
+    before, lost, example = row or (0, 0, None)
+    if lost < FEW_LOST or lost * 2 <= before:
+        return
+    discard(work.session, batch, [])
+    for path in files:
+        path.unlink(missing_ok=True)
+    raise StopError(
+        f"As it is applied now, {mapping.name} would send {lost} of {before} canonical records of {mapping.client} into quarantine ({example}).",
+        remedy="Nothing was changed: what was canonical stays. Mend the mapping or the decision and apply again; `treaty try` shows one record.",
+    )
 
 
 def resolve_and_commit(

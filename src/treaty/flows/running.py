@@ -117,7 +117,11 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
     streams = []
     for mapping in inbound:
         settings.progress(f"{project.client}: conforming {mapping.stream} as {mapping.model}")
-        states = mapping.conform()
+        try:
+            states = mapping.conform()
+        except StopError as error:
+            states = {}
+            problems.append(Problem(f"{project.client}: {mapping.stream}", error.message, error.remedy))
         extracted = landed.pop(mapping.stream, None) or Extracted(mapping.stream)
         if extracted.refused:
             states = {**states, "quarantined": states.get("quarantined", 0) + extracted.refused}
