@@ -112,7 +112,9 @@ def _normal(table: str, raw: _Raw, places: Mapping[int, int]) -> list[Row]:
     left_out = CLOCK_COLUMNS.get(kind, set()) | PROCESS_COLUMNS.get(kind, set())
     return [
         tuple(
-            f"{name}={_cell(table, name, value, places)}" for name, value in zip(raw.columns, row, strict=True) if name not in left_out and value is not None
+            f"{name}={_cell(table, name, value, places)}"
+            for name, value in zip(raw.columns, row, strict=True)
+            if name not in left_out and value is not None
         )
         for row in raw.rows
     ]

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.chaos.comparing import Holdings, read_holdings
 from tests.chaos.world import SCENARIOS, Kill, Ran, World
+from treaty.faults import FAULT_POINTS
 
 SEED = int(os.environ.get("TREATY_SEED", "20261121"))
 KILLS = int(os.environ.get("TREATY_KILLS", "10"))
@@ -35,6 +36,9 @@ class Figures:
         self.kills += 1
         if kill.point:
             self.points[kill.point] += 1
+
+
+FIGURES = Figures()
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,29 +69,30 @@ def world() -> Iterator[World]:
 
 @pytest.fixture(scope="session")
 def undisturbed(world: World) -> Undisturbed:
-    """Both scenarios run to their ends, and saved: the second begins where the first ended and a steward corrected something."""
-    runs, holdings = {}, {}
+    """Every scenario run to its end, each from where the one before it ended."""
+    runs: dict[str, Ran] = {}
+    holdings: dict[str, Holdings] = {}
     for scenario in SCENARIOS:
+        if runs:
+            world.save(scenario)
         world.begin(scenario)
         runs[scenario] = world.run(scenario)
         assert runs[scenario].status == 0, runs[scenario].output + runs[scenario].errors
         holdings[scenario] = read_holdings(world)
-        if scenario == "first":
-            world.correct()
-            world.save("second")
     return Undisturbed(runs, holdings)
 
 
 @pytest.fixture(scope="session")
-def figures(request: pytest.FixtureRequest) -> Iterator[Figures]:
-    """The count of all kills; its summary is printed after the last test."""
-    counted = Figures()
-    yield counted
-    reporter = request.config.pluginmanager.get_plugin("terminalreporter")
-    at_points = counted.points.total()
-    text = (
-        f"chaos: {counted.kills} kills, {at_points} of them at {len(counted.points)} fault points and {counted.kills - at_points} at random moments "
-        f"(seed {SEED}); {counted.rows} rows compared; {time.monotonic() - counted.began:.0f} s"
-    )
-    if reporter is not None:
-        reporter.write_line(f"\n{text}")
+def figures() -> Figures:
+    """The count of all kills."""
+    return FIGURES
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what was killed (a worker process of xdist has no terminal to print to)."""
+    if FIGURES.kills:
+        at_points = FIGURES.points.total()
+        terminalreporter.write_line(
+            f"chaos: {FIGURES.kills} kills, {at_points} of them at {len(FIGURES.points)} of {len(FAULT_POINTS)} fault points and "
+            f"{FIGURES.kills - at_points} at random moments (seed {SEED}); {FIGURES.rows} rows compared; {time.monotonic() - FIGURES.began:.0f} s"
+        )

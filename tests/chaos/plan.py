@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from tests.chaos.world import Kill
 
 HITS = (1, 2, 3)
+OF_CORRECTIONS = {"land.pre_commit", "land.post_commit", "conform.pre_commit", "conform.post_commit"}
 FEWEST_RANDOM = 25  # of a full plan
 LONGEST_DELAY_SECONDS = 0.04  # about what lies between two fault points
 FEW = (  # what a short plan begins with: each stands for another part of the way
@@ -21,12 +22,12 @@ FEW = (  # what a short plan begins with: each stands for another part of the wa
 
 
 def all_points(hits: Mapping[str, Sequence[str]]) -> list[Kill]:
-    """Return a kill for each of the first hits of each point in the second run, and for those that only the first run has."""
+    """Return a kill for each of the first hits of each point: in the second run, else in the first; some in a correction too."""
     found = []
-    for scenario in ("second", "first"):
+    for scenario in ("second", "first", "correct"):
         counted = Counter(hits[scenario])
-        elsewhere = set() if scenario == "second" else set(hits["second"])
-        found += [Kill(scenario, point, hit) for point in counted if point not in elsewhere for hit in HITS if hit <= counted[point]]
+        left_out = {"second": set(), "first": {*hits["second"]}, "correct": counted.keys() - OF_CORRECTIONS}[scenario]
+        found += [Kill(scenario, point, hit) for point in counted if point not in left_out for hit in HITS if hit <= counted[point]]
     return found
 
 
@@ -35,7 +36,7 @@ def random_kills(number: int, seed: int, hits: Mapping[str, Sequence[str]]) -> l
     chance = random.Random(seed)
     found = []
     for _ in range(number):
-        scenario = chance.choice(("first", "second", "second"))
+        scenario = chance.choice(("first", "first", "second", "second", "second", "correct"))
         found.append(Kill(scenario, "", chance.randint(0, len(hits[scenario]) - 2), chance.uniform(0, LONGEST_DELAY_SECONDS)))
     return found
 

@@ -47,7 +47,14 @@ def test_undisturbed_runs_are_worth_disturbing(undisturbed: Undisturbed) -> None
 def test_a_comparison_sees_what_is_missing(undisturbed: Undisturbed) -> None:
     """What stands after the first run lacks something of the second in the lake, its files, the ledger and the deliveries (G)."""
     found = compare_lakes(undisturbed.holdings["second"], undisturbed.holdings["first"])
-    for place in ("golden_invoice lacks", "landed_crm__contacts lacks", "cursor lacks", "treaty.delivery lacks", "ledger.contact lacks", "objects/main/packs has"):
+    for place in (
+        "golden_invoice lacks",
+        "landed_crm__contacts lacks",
+        "cursor lacks",
+        "treaty.delivery lacks",
+        "ledger.contact lacks",
+        "objects/main/packs has",
+    ):
         assert any(each.startswith(place) for each in found), place
 
 
@@ -95,7 +102,9 @@ def disturb(world: World, undisturbed: Undisturbed, kills: tuple[Kill, ...], fig
     return compare_lakes(undisturbed.holdings[scenario], found)
 
 
-@pytest.mark.parametrize("bug", [pytest.param(each, id=each.name, marks=() if each is CURSOR_BEFORE_LAND else (pytest.mark.slow,)) for each in BUGS])
+@pytest.mark.parametrize(
+    "bug", [pytest.param(each, id=each.name, marks=() if each is CURSOR_BEFORE_LAND else (pytest.mark.slow,)) for each in BUGS]
+)
 def test_a_seeded_bug_is_caught(world: World, undisturbed: Undisturbed, tmp_path: Path, bug: SeededBug) -> None:
     """A kill that the suite tries finds the bug: after the plain re-run something differs (G1)."""
     kill, missing = CAUGHT_BY[bug.name]

@@ -1,7 +1,8 @@
 """One project that is run, killed and run again: its folders and databases can be put back to where a scenario begins.
 
-A scenario is one plain ``treaty run``: ``first`` on a folder in which nothing has run, ``second`` on the next day's files. The embedded
-server runs through all of it; databases are put back by copying, files by copying, and what the sources give are always the same files.
+A scenario is one command: ``first`` is ``treaty run`` in a folder in which nothing has run, ``correct`` a steward's correction after it,
+``second`` the run on the next day's files, which also ends the correction. The embedded server runs through all of it; databases and
+files are put back by copying, and what the sources give are always the same files.
 """
 
 from __future__ import annotations
@@ -15,7 +16,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,28 @@ import psycopg
 from psycopg.conninfo import make_conninfo
 
 HERE = Path(__file__).parent
-SCENARIOS = ("first", "second")
+SCENARIOS = ("first", "correct", "second")
 DATABASES = ("treaty", "ledger", "billing")
 FILES = ("lake", "objects", "tmp", "swept")
-DAYS = {"first": "2026-11-21", "second": "2026-11-22"}
-SETTINGS = {"TREATY_LAND_BATCH_ARRIVALS": "2", "TREATY_THREADS": "2"}  # several commits a stream, so that a kill can stand between them
+INBOXES = {"first": "day1", "correct": "day1", "second": "day2"}
+COMMANDS = {
+    "first": ("run", "--as-of", "2026-11-21"),
+    "correct": (
+        "correct",
+        "contact",
+        "kim@kim.example",
+        "city",
+        "Busan",
+        "--reason",
+        "she said so",
+        "--who",
+        "steward",
+        "--until",
+        "2026-11-22",
+    ),
+    "second": ("run", "--as-of", "2026-11-22"),
+}
+SETTINGS = {"TREATY_LAND_BATCH_ARRIVALS": "2", "TREATY_THREADS": "1"}  # several commits a stream, so that a kill can stand between them
 TRUSTED_SECONDS = 2.2  # a file younger than two seconds is not known by its stamp, and its receipt says so
 
 
@@ -41,7 +58,11 @@ class Kill:
     delay: float = 0.0
 
     def __str__(self) -> str:
-        return f"{self.scenario}: {self.point} {self.hit}" if self.point else f"{self.scenario}: {self.delay * 1000:.0f} ms after {self.hit} points"
+        return (
+            f"{self.scenario}: {self.point} {self.hit}"
+            if self.point
+            else f"{self.scenario}: {self.delay * 1000:.0f} ms after {self.hit} points"
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +92,9 @@ class World:
         self._log = folder / "hits"
         shutil.copytree(HERE / "project", self.root)
         self._inboxes.mkdir()
-        shutil.copytree(HERE / "day1/inbox", self._inboxes / "first")
-        shutil.copytree(HERE / "day1/inbox", self._inboxes / "second")
-        shutil.copytree(HERE / "day2/inbox", self._inboxes / "second", dirs_exist_ok=True)
+        shutil.copytree(HERE / "day1/inbox", self._inboxes / "day1")
+        shutil.copytree(HERE / "day1/inbox", self._inboxes / "day2")
+        shutil.copytree(HERE / "day2/inbox", self._inboxes / "day2", dirs_exist_ok=True)
         self._placed: str | None = None
         self._written_at = time.monotonic()
 
@@ -85,7 +106,10 @@ class World:
         from treaty.settings import RuntimeSettings
 
         self._conninfo = ensure_embedded(self.state, RuntimeSettings())
-        self._fill_billing("first")
+        with self._server() as server:
+            server.execute("create role treaty_guest login")
+            server.execute("create database billing_first owner treaty_guest")
+        self._fill_billing("billing_first", "day1")
         time.sleep(max(0.0, self._written_at + TRUSTED_SECONDS - time.monotonic()))
 
     def stop(self) -> None:
@@ -98,8 +122,8 @@ class World:
         """Put everything to where a scenario begins."""
         if self._placed is not None:
             (self.root / "inbox").rename(self._inboxes / self._placed)
-        (self._inboxes / scenario).rename(self.root / "inbox")  # the files keep their stamps
-        self._placed = scenario
+        self._placed = INBOXES[scenario]
+        (self._inboxes / self._placed).rename(self.root / "inbox")  # the files keep their stamps
         with self._server() as server:
             for name in DATABASES:
                 server.execute(f'drop database if exists "{name}" with (force)'.encode())
@@ -108,30 +132,27 @@ class World:
         for name in FILES:
             _remove(self.state / name)
             if scenario != "first":
-                _copy(self._saved / name, self.state / name)
+                _copy(self._saved / scenario / name, self.state / name)
 
     def save(self, scenario: str) -> None:
         """Keep the present state as where a scenario begins."""
         with self._server() as server:
             for name in DATABASES:
                 server.execute(f'create database "{name}_{scenario}" template "{name}" strategy file_copy'.encode())
-        self._fill_billing(scenario)
+        if INBOXES[scenario] == "day2":
+            self._fill_billing(f"billing_{scenario}", "day2")
         for name in FILES:
-            _copy(self.state / name, self._saved / name)
+            _copy(self.state / name, self._saved / scenario / name)
 
-    def _fill_billing(self, scenario: str) -> None:
-        """Add what the billing system has on a scenario's day."""
-        with self._server() as server:
-            if scenario == "first":
-                server.execute("create role treaty_guest login")
-                server.execute("create database billing_first owner treaty_guest")
-        with psycopg.connect(make_conninfo(self._conninfo, dbname=f"billing_{scenario}", user="treaty_guest")) as billing:
-            billing.execute((HERE / ("day1" if scenario == "first" else "day2") / "billing.sql").read_bytes())
+    def _fill_billing(self, database: str, day: str) -> None:
+        """Add what the billing system has on a day."""
+        with psycopg.connect(make_conninfo(self._conninfo, dbname=database, user="treaty_guest")) as billing:
+            billing.execute((HERE / day / "billing.sql").read_bytes())
 
     # ---- runs
 
     def run(self, scenario: str, kill: Kill | None = None, source: Path | None = None) -> Ran:
-        """Run ``treaty run`` to its end, or to where it is to be killed; ``source`` is another tree of Treaty's source."""
+        """Run a scenario's command to its end, or to where it is to be killed; ``source`` is another tree of Treaty's source."""
         self._log.unlink(missing_ok=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("TREATY_")}
         environment |= SETTINGS | {"TREATY_FAULT_LOG": str(self._log)}
@@ -140,7 +161,7 @@ class World:
         if kill is not None and kill.point:
             environment["TREATY_FAULT"] = f"{kill.point}:{kill.hit}:kill"
         began = time.monotonic()
-        command = [sys.executable, "-m", "treaty", "run", "--json", "--as-of", DAYS[scenario]]
+        command = [sys.executable, "-m", "treaty", *COMMANDS[scenario], "--json"]
         process = subprocess.Popen(command, cwd=self.root, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         if kill is not None and not kill.point:
             self._kill_later(process, kill)
@@ -155,12 +176,6 @@ class World:
 
     def _hits(self) -> tuple[str, ...]:
         return tuple(self._log.read_text(encoding="utf-8").split()) if self._log.exists() else ()
-
-    def correct(self) -> None:
-        """Have a steward correct a field until the day of the second scenario, so that its run ends the correction."""
-        from treaty.operations.correct import correct
-
-        correct("contact", "kim@kim.example", "city", "Busan", reason="she said so", until=date.fromisoformat(DAYS["second"]), who="steward", project=self.root)
 
     # ---- what stands
 
@@ -178,6 +193,7 @@ def _copy(source: Path, target: Path) -> None:
     if source.is_dir():
         shutil.copytree(source, target)
     elif source.exists():
+        target.parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(source, target)
 
 

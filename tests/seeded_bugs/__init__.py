@@ -32,8 +32,7 @@ CURSOR_BEFORE_LAND = SeededBug(
     changes=(
         (
             '        faultpoint("land.pre_commit")\n        fence = self._fence(target)\n',
-            "        fence = self._fence(target)\n        self._move_cursor(target)\n"
-            '        faultpoint("land.pre_commit")\n',
+            '        fence = self._fence(target)\n        self._move_cursor(target)\n        faultpoint("land.pre_commit")\n',
         ),
         ("batch=group.batch, fences=[fence], message=f", "batch=group.batch, message=f"),
     ),
