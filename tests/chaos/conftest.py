@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from tests.chaos.comparing import Holdings, read_holdings
 from tests.chaos.world import SCENARIOS, Kill, Ran, World
+
 from treaty.faults import FAULT_POINTS
 
 SEED = int(os.environ.get("TREATY_SEED", "20261121"))
