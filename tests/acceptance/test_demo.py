@@ -70,3 +70,24 @@ def test_the_public_functions_say_what_the_command_line_says(demo: tuple[Path, A
     folder, _ = demo
     table = api.records("invoice", folder)
     assert table.num_rows == len(treaty("records", "invoice", "--json", "--project", folder).lines)
+
+
+def test_coverage_speaks_of_every_model_and_client(demo: tuple[Path, Answer]) -> None:
+    """Without a model named, all of them come, code lists within repeating groups included."""
+    folder, _ = demo
+    said = treaty("coverage", "--json", "--project", folder).json
+    assert {"invoice", "contact"} <= {each["model"] for each in said["models"]}
+    assert {("corva", "PF", 2)} <= {(each["client"], each["value"], each["records"]) for each in said["unmapped_values"]}
+
+
+def test_records_are_a_table_that_fits(demo: tuple[Path, Answer]) -> None:
+    """People see the first fields that are filled, those they name, or all; a field that is none is answered with the nearest."""
+    folder, _ = demo
+    asked = ((), ("--fields", "email,phone"), ("--fields", "all"))
+    few, named, everything = (treaty("records", "contact", *more, "--project", folder).output.splitlines()[0].split("\t") for more in asked)
+    assert 11 == len(few)
+    assert ["client", "email", "phone", "sources", "findings"] == named
+    assert "updated_at" in everything
+    wrong = treaty("records", "contact", "--fields", "phon", "--project", folder)
+    assert 2 == wrong.status
+    assert "'phone'" in wrong.errors

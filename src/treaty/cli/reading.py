@@ -8,28 +8,64 @@ import treaty
 from treaty.cli.explaining import print_explanation
 from treaty.cli.output import Output, Styled
 from treaty.errors import UsageError
+from treaty.project.findings import suggest
+
+SHOWN_ROWS, SHOWN_FIELDS = 50, 8  # what a table shows where nothing is said
 
 
 def configure_records(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``treaty records``."""
     parser.add_argument("model", metavar="MODEL", help="a canonical model")
     parser.add_argument("--client", help="only this client's")
-    parser.add_argument("--limit", type=int, metavar="N", help="at most so many")
+    parser.add_argument("--limit", type=int, metavar="N", help=f"at most so many; else a table shows {SHOWN_ROWS}, and --json all")
+    parser.add_argument(
+        "--fields", metavar="NAME[,NAME…]", help=f"the fields of the table, or `all`; else the first {SHOWN_FIELDS} that are filled"
+    )
 
 
 def do_records(arguments: argparse.Namespace, output: Output) -> int:
-    """Print the golden records: JSON Lines with --json, else a table."""
-    table = treaty.records(arguments.model, arguments.project, environment=arguments.environment, client=arguments.client, limit=arguments.limit)
+    """Print the golden records: JSON Lines with --json, else a table of the first fields that are filled."""
+    limit = arguments.limit if arguments.limit is not None or output.as_json else SHOWN_ROWS + 1
+    table = treaty.records(arguments.model, arguments.project, environment=arguments.environment, client=arguments.client, limit=limit)
     if output.as_json:
         for batch in table.to_batches(max_chunksize=1000):
             output.json_lines(batch.to_pylist())
         return 0
-    rows = table.to_pylist()
-    names = [name for name in table.column_names if not name.startswith("_")]
-    shown = [(row["_client"], *(_brief(row[name]) for name in names), "; ".join(_source(each) for each in row["_sources"]), row["_findings"]) for row in rows]
+    more = arguments.limit is None and table.num_rows > SHOWN_ROWS
+    rows = table.slice(0, SHOWN_ROWS if more else None).to_pylist()
+    fields = [name for name in table.column_names if not name.startswith("_")]
+    names = _shown_fields(arguments.model, arguments.fields, fields, rows)
+    shown = [
+        (row["_client"], *(_brief(row[name]) for name in names), "; ".join(_source(each) for each in row["_sources"]), row["_findings"])
+        for row in rows
+    ]
     output.table(("client", *names, "sources", "findings"), shown)
-    output.line(f"{len(rows)} golden records of {arguments.model}.", "bold")
+    told = (
+        f"The first {len(rows)} golden records of {arguments.model}; --limit N shows more"
+        if more
+        else f"{len(rows)} golden records of {arguments.model}"
+    )
+    output.line(f"{told}.", "bold")
+    if len(names) < len(fields):
+        output.line(
+            f"{len(names)} of {len(fields)} fields: name them with --fields {names[0] if names else 'NAME'},…, or see all with --fields all.",
+            "dim",
+        )
     return 0
+
+
+def _shown_fields(model: str, wanted: str | None, fields: list[str], rows: list[dict[str, object]]) -> list[str]:
+    """Return the fields that a table shows; raise UsageError where one is named that the model has not."""
+    if wanted is None:
+        filled = [name for name in fields if any(row[name] not in (None, []) for row in rows)]
+        return (filled or fields)[:SHOWN_FIELDS]
+    if wanted == "all":
+        return fields
+    names = [name.strip() for name in wanted.split(",") if name.strip()]
+    for name in names:
+        if name not in fields:
+            raise UsageError(f"The model {model} has no field {name!r}.", remedy=suggest(name, fields, f"Fields: {', '.join(fields)}."))
+    return names
 
 
 def _brief(value: object) -> object:
@@ -48,7 +84,9 @@ def configure_explain(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("key", metavar="KEY", nargs="?", help="canonical id, or business key with its parts joined by |")
     parser.add_argument("field", metavar="FIELD", nargs="?", help="the field to explain; without it the record as a whole")
     parser.add_argument("--client", help="the client, where several have such a record")
-    parser.add_argument("--source", metavar="SYSTEM/STREAM/KEY", help="a record by its place in the source, for what never became canonical")
+    parser.add_argument(
+        "--source", metavar="SYSTEM/STREAM/KEY", help="a record by its place in the source, for what never became canonical"
+    )
 
 
 def do_explain(arguments: argparse.Namespace, output: Output) -> int:
@@ -90,16 +128,22 @@ def print_verification(result: treaty.VerifyResult, output: Output) -> None:
     """Print what landed against what became of it, and what is desired against what was acknowledged."""
     states = ("canonical", "superseded", "quarantined", "duplicate", "filtered", "erased", "pending")
     rows = [
-        (each.client, each.stream, each.mapping, each.landed, *(each.dispositions.get(state, 0) for state in states), _sign(each.ok)) for each in result.streams
+        (each.client, each.stream, each.mapping, each.landed, *(each.dispositions.get(state, 0) for state in states), _sign(each.ok))
+        for each in result.streams
     ]
     output.table(("client", "stream", "mapping", "landed", *states, ""), rows)
     outcomes = ("acknowledged", "dead_lettered", "ambiguous", "coalesced", "held", "waiting")
     if result.sinks:
-        sinks = [(each.client, each.sink, each.mapping, each.desired, *(getattr(each, name) for name in outcomes), _sign(each.ok)) for each in result.sinks]
+        sinks = [
+            (each.client, each.sink, each.mapping, each.desired, *(getattr(each, name) for name in outcomes), _sign(each.ok))
+            for each in result.sinks
+        ]
         output.table(("client", "sink", "mapping", "desired", *(name.replace("_", "-") for name in outcomes), ""), sinks)
     for problem in result.problems:
         output.line(problem, "bold red")
-    output.line("Everything is accounted for." if result.ok else "Something is not accounted for.", "bold green" if result.ok else "bold red")
+    output.line(
+        "Everything is accounted for." if result.ok else "Something is not accounted for.", "bold green" if result.ok else "bold red"
+    )
 
 
 def _sign(ok: bool) -> Styled:

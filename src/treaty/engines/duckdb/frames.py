@@ -291,6 +291,8 @@ class Frame:
         """
         named = re.compile(rf"\b{self.variable}\.(\w+)")
         levels = [pairs for pairs in self.layers if pairs]
+        if not levels:  # the elements' fields are all constants, or read from around the group
+            return elements
         later: list[set[str]] = [set(named.findall(" ".join(used))) | {"notes"}]
         for pairs in reversed(levels[1:]):
             later.append(later[-1] | {name for _, sql in pairs for name in named.findall(sql)})
