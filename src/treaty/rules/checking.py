@@ -9,7 +9,7 @@ from treaty.project.findings import Finding, sort_findings
 from treaty.project.loading import Project
 from treaty.project.yaml import wrap_position
 from treaty.rules import compiled, decisions, mappings, models, names, overlays, secrets, systems
-from treaty.rules.compiled import CompiledRule
+from treaty.rules.compiled import CompiledRule, compile_findings
 from treaty.rules.interface import CheckedProject, ExampleRunner, Rule
 
 RULES: tuple[type[Rule], ...] = (
@@ -90,7 +90,7 @@ def check_project(project: Project, as_of: date | None = None, run_examples: Exa
     own = [*project.findings, *(finding for rule in RULES if not issubclass(rule, CompiledRule) for finding in rule().check(checked))]
     placed = [_placed(each, project) for each in own]
     known = {(each.code, each.position) for each in placed}
-    for each in (_placed(finding, project) for finding in checked.compiled):
+    for each in (_placed(finding, project) for finding in compile_findings(checked)):
         if (each.code, each.position) not in known:
             known.add((each.code, each.position))
             placed.append(each)

@@ -6,6 +6,7 @@ The compiler reports problems as findings; each code of its has a rule here that
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import ClassVar
 
 from treaty.project.declarations import ClientProject, EntityMapping
@@ -20,6 +21,7 @@ from treaty.rules.names import mapping_streams
 OTHERS_RULES = ("recursive-decision", "duplicate-function", "overlapping-decisions")
 
 
+@lru_cache(maxsize=1)  # every rule of one check asks
 def compile_findings(checked: CheckedProject) -> tuple[Finding, ...]:
     """Compile whatever can be compiled, once for equal resultants, and return the compiler's findings."""
     from treaty.compiler.mapping import compile_mapping
@@ -111,7 +113,7 @@ class CompiledRule(Rule):
     codes: ClassVar[tuple[str, ...]] = ()  # further codes of the compiler that it stands for
 
     def check(self, checked: CheckedProject) -> Iterator[Finding]:
-        yield from (each for each in checked.compiled if each.code == self.code or each.code in self.codes)
+        yield from (each for each in compile_findings(checked) if each.code == self.code or each.code in self.codes)
 
 
 class UnknownFunction(CompiledRule):

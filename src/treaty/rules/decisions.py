@@ -9,6 +9,7 @@ from itertools import combinations
 from treaty.project.declarations import ClientProject, DecisionRecord
 from treaty.project.findings import Finding, Severity
 from treaty.rules.calls import called_functions, called_in, decision_functions, expressions_of
+from treaty.rules.compiled import compile_findings
 from treaty.rules.interface import CheckedProject, Rule, function_name
 
 FIRST_DAY, LAST_DAY = "0000-01-01", "9999-12-31"
@@ -328,7 +329,7 @@ class ExampleFailed(Rule):
 def unsound_decisions(checked: CheckedProject, view: ClientProject) -> set[str]:
     """Return the ids of decisions that have errors of their own, or call one that has: no example of theirs can tell more."""
     rules: tuple[type[Rule], ...] = (CircularDecisions, ExampleOfOtherShape, EmptyPeriod)
-    found = [*checked.compiled, *(each for rule in rules for each in rule().check(checked))]
+    found = [*compile_findings(checked), *(each for rule in rules for each in rule().check(checked))]
     files = {each.position.file for each in found if each.severity is Severity.ERROR}
     unsound = {each.id for each in view.decisions.values() if each.position.file in files}
     functions = decision_functions(view)

@@ -68,13 +68,6 @@ class CheckedProject:
         found[STEWARD.name] = [STEWARD]
         return {name: tuple(declared) for name, declared in found.items()}
 
-    @cached_property
-    def compiled(self) -> tuple[Finding, ...]:
-        """What the compiler says against the project."""
-        from treaty.rules.compiled import compile_findings
-
-        return compile_findings(self)
-
     def systems(self) -> Iterator[tuple[ClientProject, System]]:
         """Yield each declared system, overlays' ones as they result, each with the view in which it holds."""
         yield from ((self.standard, each) for each in self.project.systems.values())
