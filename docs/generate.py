@@ -6,6 +6,7 @@ A test compares what stands in ``docs/reference/`` with what this makes, so the 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -131,7 +132,9 @@ def findings_page() -> str:
 
 def connectors_page() -> str:
     """List every connector with its settings."""
+    from treaty.connectors.formats.interface import file_formats, load_format
     from treaty.connectors.registry import list_connectors, load_connector
+    from treaty.project.formats import FORMATS
     from treaty.project.schemas import references
 
     parts = [
@@ -149,6 +152,14 @@ def connectors_page() -> str:
                 parts.append(f"### `{place}`\n\nNone: this connector is a {'sink' if place == 'read' else 'source'} only.")
                 continue
             parts.append(f"### `{place}`\n\n{(declaration.__doc__ or '').strip()}\n\n{settings_table(references(declaration))}")
+            if place == "read" and connector.formats:
+                parts.append(f"Its format adds settings: {', '.join(f'[`{name}`](#format-{name})' for name in connector.formats)}.")
+    for name in file_formats():
+        found = load_format(name, "the manual")
+        settings = references(found.settings)
+        ends = FORMATS[name].extensions
+        told = f"{(sys.modules[found.read.__module__].__doc__ or '').strip()}\n\nFiles end in {', '.join(code(each) for each in ends)}."
+        parts.append(f"## Format `{name}`\n\n{told}" + (f"\n\n{settings_table(settings)}" if settings else ""))
     return page("Connectors", *parts)
 
 

@@ -15,6 +15,7 @@ from treaty.connectors.csv_survey import Survey, csv_reader, sniff_delimiter
 from treaty.connectors.encodings import as_utf8, find_encoding
 from treaty.connectors.exceeded import limit_exceeded
 from treaty.connectors.folders import Copy
+from treaty.connectors.formats.csv import CsvSettings
 from treaty.connectors.interface import CsvScan, Refusal, Rows
 from treaty.errors import SetAsideError
 from treaty.project.declarations import Limits
@@ -24,18 +25,6 @@ SAMPLE_BYTES = 256 * 1024
 MOST_REREAD_LINES = 200_000  # lines looked at again after refused records, before the rest of a file is refused
 
 csv.field_size_limit(2**31 - 1)  # the module's own limit is for the whole process; ours is `limits.record_bytes`
-
-
-@dataclass(frozen=True, slots=True)
-class CsvSettings:
-    """How a CSV file is written; None where it is to be found out."""
-
-    encoding: str | None = None
-    delimiter: str | None = None
-    quote: str = '"'
-    header: bool = True
-    skip_lines: int = 0
-    columns: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -194,4 +194,5 @@ class Connector:
     write: type | None  # None: no sink
     open_source: Callable[[System, Site], Source] | None
     open_sink: Callable[[System, Site], Sink] | None
+    formats: tuple[str, ...] = ()  # formats of files that its streams may have; `read` then takes their settings too
     modes: frozenset[str] = frozenset()  # the delivery modes that its sinks can keep; `treaty check` holds mappings to them

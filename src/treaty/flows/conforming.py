@@ -35,13 +35,14 @@ from treaty.lake.schema import ensure_model, table_columns
 from treaty.lake.scope import OneClient
 from treaty.lake.task import PreparedWrite, ResolveTask, match_keys, survivorship_rules
 from treaty.project.declarations import ClientProject
+from treaty.project.formats import shape_of_format
 from treaty.sessions import Session
 
 LEFT_OUT = "conform_left_out"  # temporary: dispositions that a new generation takes over
 FEW_LOST = 2  # fewer records may go into quarantine whatever their share
 MAPPING = "@mapping"  # the ``system`` of a mapping's own cursor
 ROWS_A_CHUNK = 1_000_000
-DOCUMENTS_A_CHUNK = {"xml": 4_000, "json": 50_000, "jsonl": 50_000}  # a document is as large as many rows, and all its paths are open at once
+DOCUMENTS_A_CHUNK = {"elements": 4_000, "json": 50_000}  # a document is as large as many rows, and all its paths are open at once
 ROWS_IN_MEMORY = 20_000  # up to here a chunk's result is a temporary table; beyond, it is written as it is computed
 
 
@@ -127,7 +128,7 @@ def conform(work: Work) -> dict[str, int]:
 
 def _pending(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
     """Return what landed after the cursor, cut into chunks: small batches together, one large arrival by ranges of its records."""
-    most = DOCUMENTS_A_CHUNK.get(work.mapping.stream.format, ROWS_A_CHUNK)
+    most = DOCUMENTS_A_CHUNK.get(shape_of_format(work.mapping.stream.format), ROWS_A_CHUNK)
     batch, locator = int(done.get("batch", 0)), int(done.get("locator", 0))
     mine = f"_client = {quote_text(work.mapping.client)} and _op <> 'refused'"
     resumed = f" or _batch = {batch} and _locator > {locator}" if locator else ""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from treaty.clock import Clock, system_clock
 from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.mapping import compile_mapping
+from treaty.connectors.formats.interface import load_format
 from treaty.connectors.interface import CsvScan, Rows, Site, StreamRequest
 from treaty.connectors.registry import open_source
 from treaty.engines.duckdb.frames import Inputs
@@ -148,8 +149,9 @@ def _read(
 
 def _as_file(stream: Stream) -> tuple[Stream, bool]:
     """Return the stream as it reads a pasted file, and whether JSON objects stand for the columns of a table."""
-    read = {name: value for name, value in stream.read.items() if name in ("encoding", "delimiter", "quote", "header", "columns", "skip_lines", "others")}
     if stream.format != "table":
+        taken = {each.name for each in dataclasses.fields(load_format(stream.format, "pasted").settings)}
+        read = {name: value for name, value in stream.read.items() if name in taken}
         return dataclasses.replace(stream, read={**read, "files": ["*"]}), False
     return dataclasses.replace(stream, format="jsonl", record=None, read={"files": ["*"]}), True
 

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 from treaty.project.findings import Position
+from treaty.project.formats import FormatName
 
 # How a text must be written, by the name given as ``form``: loader and JSON Schemas use the same expressions.
 FORMS: Mapping[str, str] = MappingProxyType(
@@ -133,7 +134,7 @@ class Deletes(Positioned):
 class Stream(Positioned):
     """One named collection of records that a system offers or accepts."""
 
-    format: Literal["csv", "json", "jsonl", "xml", "table"] = declared("how the bytes are written; `table` for databases", example="csv")
+    format: FormatName = declared("how the bytes are written; `table` for databases", example="csv")
     record: str | None = declared("where a record begins: an XML element or a JSON path", default=None, example="inv:Invoice")
     namespaces: Mapping[str, str] = declared("prefixes used in this stream's paths", factory=dict)
     key: tuple[str, ...] = declared(

@@ -113,13 +113,15 @@ class ConnectorSetting(Rule):
     remedy = "See the manual's page on the connector."
 
     def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        from treaty.connectors.formats.interface import read_settings
+
         for _, system in checked.systems():
             connector = connector_of(system.connector)
             if connector is None:
                 continue
             yield from self.settings(connector.connection, system.connection, system, "connection")
             for name, stream in system.streams.items():
-                for declaration, values, place in ((connector.read, stream.read, "read"), (connector.write, stream.write, "write")):
+                for declaration, values, place in ((read_settings(connector, stream.format), stream.read, "read"), (connector.write, stream.write, "write")):
                     if values and declaration is None:
                         message = f"the connector {system.connector!r} has no '{place}' settings"
                         yield self.finding(message, system.at(f"streams.{name}.{place}"), "Remove them.")

@@ -15,6 +15,7 @@ from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children
 from treaty.engines.duckdb.frames import Frame, Inputs, change_of, nested_notes
 from treaty.engines.duckdb.paths import Place, Shape, json_path, quote_name, quote_text, walk
+from treaty.project.formats import shape_of_format
 
 BITS = 62
 LANDED = ("_landed_id", "_client", "_source_key", "_source_version", "_received_at", "_op", "_locator", "_batch")
@@ -73,9 +74,10 @@ class RecordReader:
     def __init__(self, stream: CompiledStream, nodes: Sequence[ir.Node], inputs: Inputs, *, inline: bool = False) -> None:
         self.stream = stream
         self.inputs = inputs
-        self.document = stream.format in ("xml", "json", "jsonl")
+        self.document = shape_of_format(stream.format) != "columns"
+        self.elements = shape_of_format(stream.format) == "elements"
         if self.document:
-            self.shapes = {"payload": shape_of(nodes, xml=stream.format == "xml")}
+            self.shapes = {"payload": shape_of(nodes, xml=self.elements)}
         else:
             self.shapes = {name: shape for name, shape in shape_of(nodes, xml=False).children.items() if name in stream.nested}
         for name, shape in self.shapes.items():
@@ -121,7 +123,7 @@ class RecordReader:
 
     def present(self, path: ir.SourcePath) -> str:
         """Return SQL that is true where the path is there at all."""
-        if self.stream.format == "xml":
+        if self.elements:
             place = self.source(path)
             return f"coalesce(len({place.sql}) > 0, false)" if place.many else f"{place.sql} IS NOT NULL"
         if self.document:

@@ -13,6 +13,7 @@ from treaty.engines.duckdb.conform import RecordReader, sources_of
 from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.paths import text_of
 from treaty.engines.duckdb.scalars import render_value
+from treaty.project.formats import shape_of_format
 
 KEY_SEPARATOR = "|"
 
@@ -29,7 +30,7 @@ class Identification:
 def identify(stream: CompiledStream, inputs: Inputs) -> Identification:
     """Return the expressions for one stream; ``inputs.columns`` are the columns of the arriving rows."""
     nodes = [*stream.key, *([stream.version] if stream.version else []), *([stream.tombstone] if stream.tombstone else [])]
-    if stream.format in ("json", "jsonl"):  # what is an array is not known yet, so every step may be one
+    if shape_of_format(stream.format) == "json":  # what is an array is not known yet, so every step may be one
         inputs = replace(inputs, lists=frozenset(steps for path in sources_of(nodes)[0] for steps in _prefixes(path)))
     reader = RecordReader(stream, nodes, inputs, inline=True)
 

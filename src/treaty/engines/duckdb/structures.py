@@ -10,6 +10,7 @@ from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledStream
 from treaty.engines.duckdb.conform import shape_of
 from treaty.engines.duckdb.paths import Shape, quote_name
+from treaty.project.formats import shape_of_format
 
 
 class Connection(Protocol):
@@ -21,7 +22,7 @@ class Connection(Protocol):
 
 def observed_lists(connection: Connection, stream: CompiledStream, nodes: Sequence[ir.Node], relation: str) -> frozenset[tuple[str, ...]]:
     """Return the mapped steps of a JSON stream that hold an array, or now this and now that, anywhere in ``relation``."""
-    if stream.format not in ("json", "jsonl"):
+    if shape_of_format(stream.format) != "json":
         return frozenset()
     shape = shape_of(nodes, xml=False)
     row = connection.execute(f"SELECT json_group_structure(CAST({quote_name('payload')} AS JSON)) FROM ({relation}) WHERE payload IS NOT NULL").fetchone()

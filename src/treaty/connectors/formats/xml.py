@@ -1,0 +1,43 @@
+"""XML: each element that ``record`` names is a record."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from treaty.connectors.formats.interface import FileFormat, Reading, Records
+from treaty.project.declarations import Stream, declared
+
+if TYPE_CHECKING:
+    from treaty.connectors.folders import Copy
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class XmlSettings:
+    """What an XML stream may say beside ``record`` and ``namespaces``."""
+
+    others: tuple[str, ...] = declared(
+        "root elements of documents in the same folder that are another stream's, `*` for any: for this one they are empty, not refused",
+        default=(),
+        example=["cn:CreditNote"],
+    )
+
+
+def read(copy: Copy, settings: XmlSettings, reading: Reading) -> Records:
+    """Read the record elements."""
+    from treaty.connectors.xml_records import read_xml
+
+    stream = reading.stream
+    return read_xml(
+        copy, record=stream.record or "", namespaces=stream.namespaces, limits=reading.limits, refusals=reading.refusals, others=settings.others
+    )
+
+
+def check(settings: XmlSettings, stream: Stream) -> list[tuple[str, str]]:
+    """Return what is missing."""
+    if not stream.record:
+        return [("an XML stream needs `record`.", "Name the element that is one record, such as `record: inv:Invoice`.")]
+    return []
+
+
+FORMAT = FileFormat(XmlSettings, read, check)
