@@ -39,18 +39,31 @@ def read_json(
     ``record`` is the path of the records below the document's top, its steps parted by ``/``: each element of an array there, or
     the one value that is there. Refused records are appended to ``refusals`` while the records are consumed.
     """
+    found, texts = _texts_of(copy, spool, lines=lines, record=record, encoding=encoding, limits=limits)
+    documents = RecordParser(limits, refusals).all(texts, "line" if lines else "byte")
+    return Rows(document_batches(documents), None), {"encoding": found}
+
+
+def read_json_texts(copy: Copy, spool: Path, *, lines: bool, record: str | None, encoding: str | None, limits: Limits) -> Iterator[bytes]:
+    """Yield the JSON text of each record of a file, as the source wrote it. Raises SetAsideError where it cannot be read on."""
+    _, texts = _texts_of(copy, spool, lines=lines, record=record, encoding=encoding, limits=limits)
+    for _, text in texts:
+        yield text
+
+
+def _texts_of(
+    copy: Copy, spool: Path, *, lines: bool, record: str | None, encoding: str | None, limits: Limits
+) -> tuple[str, Iterator[tuple[int, bytes]]]:
+    """Return the encoding found, and (place, text) of each record."""
     with copy.open() as file:
         head = file.read(HEAD_BYTES)
     found, mark_bytes = find_encoding(head, encoding)
     text = copy if found == "utf-8" else as_utf8(copy, found, mark_bytes, spool)
     skip = mark_bytes if found == "utf-8" else 0
-    parse = RecordParser(limits, refusals)
     if lines:
-        documents = parse.all(_lines_of(text, skip, limits), "line")
-    else:
-        steps = tuple(step for step in (record or "").split("/") if step not in ("", "."))
-        documents = parse.all(_values_of(text, skip, steps, limits), "byte")
-    return Rows(document_batches(documents), None), {"encoding": found}
+        return found, _lines_of(text, skip, limits)
+    steps = tuple(step for step in (record or "").split("/") if step not in ("", "."))
+    return found, _values_of(text, skip, steps, limits)
 
 
 class RecordParser:
