@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from treaty.errors import TreatyError as TreatyError
     from treaty.errors import UsageError as UsageError
     from treaty.flows.dead_letters import Delivery as Delivery
+    from treaty.flows.drifting import Drift as Drift
     from treaty.flows.results import RunResult as RunResult
     from treaty.hooks import hook as hook
     from treaty.lake.quarantine import QuarantineGroup as QuarantineGroup
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from treaty.operations.demo import demo as demo
     from treaty.operations.doctor import DoctorResult as DoctorResult
     from treaty.operations.doctor import doctor as doctor
+    from treaty.operations.drift import drift as drift
     from treaty.operations.explain import Explanation as Explanation
     from treaty.operations.explain import explain as explain
     from treaty.operations.explain import explain_fields as explain_fields
@@ -80,6 +82,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.records": ("records",),
     "operations.trying": ("try_mapping", "TryResult"),
     "operations.explain": ("explain", "explain_fields", "Explanation"),
+    "operations.drift": ("drift",),
+    "flows.drifting": ("Drift",),
     "operations.run": ("run",),
     "operations.verify": ("verify",),
     "flows.results": ("RunResult",),

@@ -65,6 +65,7 @@ GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("run", "extract, land, conform, resolve, commit, deliver and verify", "running", "treaty run"),
             Verb("records", "print the golden records of a model", "reading", "treaty records invoice --client acme"),
             Verb("explain", "say why a value is what it is, from source bytes to delivery", "reading", "treaty explain contact ann@example.com phone"),
+            Verb("drift", "list how the shape of what landed has changed", "drifting", "treaty drift crm/contacts"),
             Verb("quarantine", "list, show, replay or discard what was set aside", "stewardship", "treaty quarantine list"),
             Verb("deliveries", "list what sinks refused or have not got, and send it again", "delivering", "treaty deliveries list"),
             Verb("correct", "correct a golden field as a steward, with a reason", "stewardship", "treaty correct contact ann@example.com phone +3225550100 --reason 'called her'"),

@@ -7,6 +7,7 @@ those of the stream's prefixes, ``@`` before an attribute.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import jiter
@@ -32,7 +33,8 @@ def shape_of_object(content: bytes, stream: Stream, limits: Limits, details: Map
     shape: Shape = {}
     try:
         if stream.format in ("json", "jsonl"):
-            for text in read_json_texts(copy, lines=stream.format == "jsonl", record=stream.record, encoding=details.get("encoding"), limits=limits):
+            lines, encoding = stream.format == "jsonl", details.get("encoding")
+            for text in read_json_texts(copy, Path(), lines=lines, record=stream.record, encoding=encoding, limits=limits):
                 try:
                     value = jiter.from_json(text, allow_inf_nan=False, float_mode="lossless-float", cache_mode="keys")
                 except ValueError:
@@ -43,18 +45,18 @@ def shape_of_object(content: bytes, stream: Stream, limits: Limits, details: Map
             from treaty.connectors.xml_records import read_xml
 
             rows, _ = read_xml(copy, record=stream.record, namespaces=stream.namespaces, limits=limits, refusals=refusals, others=("*",))
-            add_payloads(shape, (text for batch in rows.batches for text in batch.column("payload").to_pylist()), xml=True)
+            add_payloads(shape, (text for batch in rows.batches for text in batch.column("payload").to_pylist()), elements=True)
             return shape
     except SetAsideError:
         return None
     return None
 
 
-def add_payloads(shape: Shape, payloads: Iterable[str | None], *, xml: bool) -> None:
+def add_payloads(shape: Shape, payloads: Iterable[str | None], *, elements: bool) -> None:
     """Add landed payloads to a shape. Numbers with a point landed as texts there: only the object tells them apart."""
     for payload in payloads:
         if payload is not None:
-            add = add_element if xml else add_value
+            add = add_element if elements else add_value
             add(shape, orjson.loads(payload))
 
 
