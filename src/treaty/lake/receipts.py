@@ -49,8 +49,10 @@ def landed_arrivals(session: Session, scope: ClientScope, stream: str | None = N
 
 
 def _arrival(*row: Any) -> LandedArrival:
-    columns = None if row[7] is None else tuple(json.loads(row[7]))
-    return LandedArrival(*row[:7], columns, json.loads(row[8] or "{}"), int(row[9] or 0), int(row[10] or 0), row[11], row[12])
+    client, system, stream, receipt, origin, arrival, sha256, columns, details, records, skipped, received_at, batch = row
+    names = None if columns is None else tuple(json.loads(columns))
+    told = json.loads(details or "{}")
+    return LandedArrival(client, system, stream, receipt, origin, arrival, sha256, names, told, records or 0, skipped or 0, received_at, batch)
 
 
 def landed_payloads(session: Session, arrival: LandedArrival) -> list[str]:
