@@ -56,6 +56,11 @@ if TYPE_CHECKING:
     from treaty.operations.quarantine import quarantine_groups as quarantine_groups
     from treaty.operations.quarantine import quarantine_records as quarantine_records
     from treaty.operations.quarantine import replay as replay
+    from treaty.operations.reading import ReadArrival as ReadArrival
+    from treaty.operations.reading import ReadRecord as ReadRecord
+    from treaty.operations.reading import ReadRefusal as ReadRefusal
+    from treaty.operations.reading import read_file as read_file
+    from treaty.operations.reading import read_stream as read_stream
     from treaty.operations.records import records as records
     from treaty.operations.run import run as run
     from treaty.operations.schema import SchemaResult as SchemaResult
@@ -80,6 +85,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.stop": ("stop", "StopResult"),
     "operations.test": ("test", "ExamplesResult"),
     "operations.records": ("records",),
+    "operations.reading": ("read_file", "read_stream", "ReadRecord", "ReadRefusal", "ReadArrival"),
     "operations.trying": ("try_mapping", "TryResult"),
     "operations.explain": ("explain", "explain_fields", "Explanation"),
     "operations.drift": ("drift",),

@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from treaty.connectors.configuration import read_configuration
 from treaty.connectors.exceeded import limit_exceeded
-from treaty.connectors.formats.interface import FileFormat, Reading, file_formats, joined_settings, load_format, part_of
-from treaty.connectors.interface import Arrival, Connector, CsvScan, Refusal, Rows, Site, StreamDescription, StreamRequest
-from treaty.errors import SetAsideError, StopError
-from treaty.project.declarations import Stream, System, declared
+from treaty.connectors.file_arrivals import FileSettings, read_file
+from treaty.connectors.formats.interface import file_formats
+from treaty.connectors.interface import Arrival, Connector, Refusal, Site, StreamDescription, StreamRequest
+from treaty.project.declarations import System, declared
 from treaty.project.formats import format_of_name
 
 if TYPE_CHECKING:
-    from treaty.connectors.folders import Copy, FoundFile
+    from treaty.connectors.folders import FoundFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,10 +62,10 @@ class FilesSource:
         from treaty.connectors.folders import ChangedWhileRead, discard
 
         place = f"{request.system}/{request.name}"
-        read = _Settings.of(request.stream, place)
+        settings = FileSettings.of(request.stream, place, FilesRead)
         with contextlib.ExitStack() as stack:
             spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="treaty-", dir=request.spool)))
-            for file in self._folder.find(read.files.files):
+            for file in self._folder.find(settings.place.files):
                 if request.stamps.get(file.name) == file.stamp:
                     continue
                 if file.size_bytes > request.limits.file_bytes:
@@ -77,53 +77,9 @@ class FilesSource:
                 except ChangedWhileRead:
                     continue
                 try:
-                    if copy.sha256 != request.known.get(file.name):
-                        yield from _arrive(file, copy, read, request, spool)
+                    yield from read_file(file.name, copy, settings, request, spool)
                 finally:
                     discard(copy)
-
-
-@dataclass(frozen=True, slots=True)
-class _Settings:
-    """What a stream's ``read`` says: of its files, and of their format."""
-
-    files: FilesRead
-    format: FileFormat
-    of_format: Any
-
-    @classmethod
-    def of(cls, stream: Stream, place: str) -> _Settings:
-        """Read a stream's settings. Raises StopError for those that cannot be, or cannot go together."""
-        found = load_format(stream.format, place)
-        joined: Any = read_configuration(joined_settings(FilesRead, stream.format), stream.read, f"{place}, read")
-        settings = part_of(found.settings, joined)
-        for message, remedy in found.check(settings, stream):
-            raise StopError(f"{place}: {message}", remedy=remedy)
-        return cls(part_of(FilesRead, joined), found, settings)
-
-
-def _arrive(file: FoundFile, copy: Copy, read: _Settings, request: StreamRequest, spool: Path) -> Iterator[Arrival]:
-    """Yield the arrival of one copied file; what was made beside it is removed when the next one is asked for."""
-    refusals: list[Refusal] = []
-    records: CsvScan | Rows | None = None
-    details: Mapping[str, str] = {}
-    with contextlib.ExitStack() as stack:
-        if isinstance(copy.content, Path):
-            spool = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=spool)))
-        try:
-            records, details = read.format.read(copy, read.of_format, Reading(request.stream, request.limits, spool, refusals))
-        except SetAsideError as error:
-            refusals.append(Refusal(0, error.reason, f"{file.name}: {error}", _excerpt(copy)))
-        yield Arrival(
-            origin=file.name, content=copy.content, sha256=copy.sha256, size_bytes=copy.size_bytes, records=records, cursor={"last": file.name},
-            refusals=refusals, details={**details, **({"stamp": copy.stamp} if copy.stamp else {})},
-            complete_snapshot=request.stream.deletes.mode == "snapshot" and not refusals,
-        )  # fmt: skip
-
-
-def _excerpt(copy: Copy) -> str:
-    with copy.open() as opened:
-        return opened.read(200).decode("utf-8", "replace")
 
 
 def _oversized(file: FoundFile, request: StreamRequest) -> Arrival:

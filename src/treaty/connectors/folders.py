@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import io
 import os
@@ -89,6 +90,13 @@ class Folder:
         finally:
             os.close(root)
         return sorted(found, key=lambda each: each.name)
+
+    def look(self, name: str) -> FoundFile:
+        """Return the facts of one regular file, whatever its name looks like. Raises OSError."""
+        facts = (self.path / name).stat(follow_symlinks=False)
+        if not stat.S_ISREG(facts.st_mode):
+            raise OSError(errno.EINVAL, "it is no regular file")
+        return FoundFile(name, facts.st_size, facts.st_mtime, _stamp(facts))
 
     def take(self, file: FoundFile, spool: Path) -> Copy:
         """Return a private copy, hashed while it was read. Raises ChangedWhileRead where the file would not hold still."""

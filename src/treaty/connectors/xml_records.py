@@ -23,6 +23,7 @@ from treaty.project.declarations import Limits
 
 EXCERPT_BYTES = 200
 PROLOG_BYTES = 64 * 1024
+MOST_ROOT_BYTES = 1024 * 1024
 MOST_NAMES = 10_000  # kept in memory; documents may make up more
 XSI = "http://www.w3.org/2001/XMLSchema-instance"
 XML = "http://www.w3.org/XML/1998/namespace"
@@ -48,6 +49,28 @@ def read_xml(
     if isinstance(copy.content, bytes):
         return Rows(document_batches(reader.read_small(copy.content)), None), {"encoding": encoding}
     return Rows(document_batches(reader.read_large(copy)), None), {"encoding": encoding}
+
+
+def find_root(copy: Copy) -> tuple[str, dict[str, str]]:
+    """Return the root element as the document spells it, and the namespaces it declares. Raises SetAsideError."""
+    with copy.open() as file:
+        head = file.read(PROLOG_BYTES)
+        check_prolog(head)
+        parser = _parser(etree.XMLPullParser, events=("start",))
+        try:
+            while head:
+                parser.feed(head)
+                for _, root in parser.read_events():
+                    local = etree.QName(root).localname
+                    namespaces = {prefix or "": uri for prefix, uri in root.nsmap.items()}
+                    return f"{root.prefix}:{local}" if root.prefix else local, namespaces
+                if file.tell() > MOST_ROOT_BYTES:
+                    raise SetAsideError("bad-xml", f"the root element does not end in the first {MOST_ROOT_BYTES} bytes.")
+                head = file.read(PROLOG_BYTES)
+            parser.close()
+        except etree.XMLSyntaxError as error:
+            raise SetAsideError("bad-xml", f"{error.msg or 'not well-formed'}.", remedy="Have it sent as well-formed XML.") from None
+    raise SetAsideError("bad-xml", "the document has no element.")
 
 
 def check_prolog(head: bytes) -> str:

@@ -47,9 +47,38 @@ else:
 
 
 def format_of_name(file_name: str) -> StreamFormat | None:
-    """Return the format that a file's name ends in, or None where it tells nothing."""
+    """Return the format that a file's name ends in, or None where it tells nothing or could be several."""
+    found = _ending(file_name)
+    return found[0] if len(found) == 1 else None
+
+
+def guess_format(file_name: str, head: bytes) -> StreamFormat:
+    """Return the format of a file by its name, else by its first bytes, else by what they look like; delimited text at last."""
+    named = _ending(file_name)
+    if len(named) == 1:
+        return named[0]
+    text = _without_mark(head)
+    signed = [each for each in (named or FORMATS.values()) if each.signs and text.startswith(each.signs)]
+    if signed or named:
+        return (signed or named)[0]
+    first, _, rest = text.strip().partition(b"\n")
+    if first.startswith(b"<"):
+        return FORMATS["xml"]
+    if first.startswith((b"{", b"[")):
+        return FORMATS["jsonl" if first.rstrip().endswith(b"}") and rest.lstrip().startswith(b"{") else "json"]
+    return FORMATS["csv"]
+
+
+def _ending(file_name: str) -> list[StreamFormat]:
     lowered = file_name.lower()
-    return next((each for each in FORMATS.values() if lowered.endswith(each.extensions)), None) if lowered else None
+    return [each for each in FORMATS.values() if lowered.endswith(each.extensions)]
+
+
+def _without_mark(head: bytes) -> bytes:
+    """Return the first bytes as ASCII has them, whatever byte order mark they begin with."""
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return head[2:].replace(b"\0", b"")
+    return head.removeprefix(b"\xef\xbb\xbf").lstrip()
 
 
 def shape_of_format(name: str) -> RecordShape:

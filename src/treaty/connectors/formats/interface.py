@@ -42,12 +42,14 @@ class FileFormat:
 
     ``read`` gets the bytes and its settings. It raises SetAsideError where the file as a whole cannot be read, and appends to
     ``reading.refusals`` what it refuses of it; it never lets another error of a parser out. ``check`` says what is wrong with a
-    stream's settings before anything is read, as (message, remedy) pairs.
+    stream's settings before anything is read, as (message, remedy) pairs. ``complete`` is asked where a file is read without a
+    project: it returns the stream with what the file itself tells of ``record`` and ``namespaces``; it raises as ``read`` does.
     """
 
     settings: type
     read: Callable[[Copy, Any, Reading], Records]
     check: Callable[[Any, Stream], Sequence[tuple[str, str]]] = lambda settings, stream: ()
+    complete: Callable[[Copy, Stream], Stream] = lambda copy, stream: stream
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -40,4 +41,14 @@ def check(settings: XmlSettings, stream: Stream) -> list[tuple[str, str]]:
     return []
 
 
-FORMAT = FileFormat(XmlSettings, read, check)
+def complete(copy: Copy, stream: Stream) -> Stream:
+    """Return the stream with the document's own namespaces, and its root as the record, where the stream does not say."""
+    from treaty.connectors.xml_records import find_root
+
+    if stream.record and stream.namespaces:
+        return stream
+    record, namespaces = find_root(copy)
+    return dataclasses.replace(stream, record=stream.record or record, namespaces=stream.namespaces or namespaces)
+
+
+FORMAT = FileFormat(XmlSettings, read, check, complete)

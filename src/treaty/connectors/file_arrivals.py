@@ -1,0 +1,70 @@
+"""From the private copy of one file to its arrivals: the same for every place that files come from."""
+
+from __future__ import annotations
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from treaty.connectors.configuration import read_configuration
+from treaty.connectors.formats.interface import FileFormat, Reading, joined_settings, load_format, part_of
+from treaty.connectors.interface import Arrival, CsvScan, Refusal, Rows, StreamRequest
+from treaty.errors import SetAsideError, StopError
+from treaty.project.declarations import Stream
+
+if TYPE_CHECKING:
+    from treaty.connectors.folders import Copy
+
+EXCERPT_BYTES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class FileSettings:
+    """What a stream's ``read`` says: of the place of its files, and of their format."""
+
+    place: Any  # an instance of the connector's own declaration
+    format: FileFormat
+    of_format: Any  # an instance of the format's declaration
+
+    @classmethod
+    def of(cls, stream: Stream, place: str, declaration: type) -> FileSettings:
+        """Read a stream's settings. Raises StopError for those that cannot be, or cannot go together."""
+        found = load_format(stream.format, place)
+        joined: Any = read_configuration(joined_settings(declaration, stream.format), stream.read, f"{place}, read")
+        settings = part_of(found.settings, joined)
+        for message, remedy in found.check(settings, stream):
+            raise StopError(f"{place}: {message}", remedy=remedy)
+        return cls(part_of(declaration, joined), found, settings)
+
+
+def read_file(name: str, copy: Copy, settings: FileSettings, request: StreamRequest, spool: Path) -> Iterator[Arrival]:
+    """Yield the arrivals of one file that are not known with the same bytes.
+
+    What is made beside the copy is removed when the next arrival is asked for.
+    """
+    if copy.sha256 == request.known.get(name):
+        return
+    refusals: list[Refusal] = []
+    records: CsvScan | Rows | None = None
+    details: Mapping[str, str] = {}
+    with contextlib.ExitStack() as stack:
+        if isinstance(copy.content, Path):
+            spool = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=spool)))
+        try:
+            records, details = settings.format.read(copy, settings.of_format, Reading(request.stream, request.limits, spool, refusals))
+        except SetAsideError as error:
+            refusals.append(Refusal(0, error.reason, f"{name}: {error}", excerpt_of(copy)))
+        yield Arrival(
+            origin=name, content=copy.content, sha256=copy.sha256, size_bytes=copy.size_bytes, records=records, cursor={"last": name},
+            refusals=refusals, details={**details, **({"stamp": copy.stamp} if copy.stamp else {})},
+            complete_snapshot=request.stream.deletes.mode == "snapshot" and not refusals,
+        )  # fmt: skip
+
+
+def excerpt_of(copy: Copy) -> str:
+    """Return the first bytes of a file as text, for its refusal."""
+    with copy.open() as opened:
+        return opened.read(EXCERPT_BYTES).decode("utf-8", "replace")
