@@ -55,6 +55,9 @@ def print_run(result: treaty.RunResult, output: Output) -> None:
             output.line(f"{problem.place}: {problem.message}", "bold red")
             if problem.remedy:
                 output.line(f"  → {problem.remedy}", "cyan")
+        for issue in flow.issues:
+            output.line(f"{flow.client}: {issue.subject}: {issue.message}", "yellow")
+            output.line(f"  → {issue.remedy}", "cyan")
     landed = sum(stream.landed for _, stream in streams)
     quarantined = sum(stream.dispositions.get("quarantined", 0) for _, stream in streams)
     if not result.flows:

@@ -12,6 +12,7 @@ from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.identify import Identification, identify
 from treaty.errors import StopError
 from treaty.faults import faultpoint
+from treaty.flows.drift_policies import DriftGuard, Policy, ShapeFrozenError, accept_drift, origins_to_read_again
 from treaty.lake.arrivals import LastArrival
 from treaty.lake.landing import LandingRequest, ReadingMapping, land
 from treaty.lake.names import column_name
@@ -30,17 +31,22 @@ class Extracted:
     arrivals: int = 0
     refused: int = 0
     held_deletes: int = 0
+    batches: tuple[int, ...] = ()
+    stopped: StopError | None = None  # why reading ended before the end: what came before it has landed
 
 
 def extract(
-    session: Session, project: ClientProject, name: str, site: Site, mappings: tuple[ReadingMapping, ...], progress: Callable[[str], None]
-) -> Extracted:
+    session: Session, project: ClientProject, name: str, site: Site, mappings: tuple[ReadingMapping, ...], progress: Callable[[str], None],
+    policy: Policy = "evolve",
+) -> Extracted:  # fmt: skip
     """Read a stream from its cursor on and land what is new. Raises StopError and RetryError of the connector."""
     system_name, _, stream_name = name.partition("/")
     stream, compiled = project.stream(name), compile_stream(project, name)
     if stream is None or compiled is None:
         raise StopError(f"there is no stream {name!r}", remedy="Declare it in systems/, or correct the mapping.")
     source = open_source(project.systems[system_name], site)
+    guard = DriftGuard.of(session, project.client, name, policy) if policy != "evolve" else None
+    frozen: list[StopError] = []
 
     def read(cursor: Cursor, last: Mapping[str, LastArrival]) -> Iterator[Arrival]:
         request = StreamRequest(
@@ -57,7 +63,11 @@ def extract(
         for number, arrival in enumerate(source.read(request), 1):
             if number % 500 == 0:
                 progress(f"{project.client}: reading {name}, {number} arrivals")
-            yield arrival
+            try:
+                yield arrival if guard is None else guard.check(arrival)
+            except ShapeFrozenError as error:
+                frozen.append(error)
+                return
 
     def identity(columns: tuple[str, ...] | None) -> Identification:
         physical = frozenset(column_name(each) for each in columns or ())
@@ -70,8 +80,15 @@ def extract(
         snapshot_deletes=stream.deletes.mode == "snapshot",
         guard_percent=stream.deletes.guard_percent,
         mappings=mappings,
+        read_again=frozenset() if guard else origins_to_read_again(session, project.client, name),
     )
     faultpoint("extract.pre_read")
     result = land(session, OneClient(project.client), request, read)
+    if guard is not None:
+        guard.tell()
+    elif request.read_again or result.arrivals:
+        accept_drift(session, project.client, name, [each.mapping for each in mappings])
     faultpoint("extract.done")
-    return Extracted(name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes)
+    return Extracted(
+        name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes, tuple(result.batches), next(iter(frozen), None)
+    )

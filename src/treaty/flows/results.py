@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from treaty.lake.issues import Issue
+
 
 @dataclass(frozen=True, slots=True)
 class StreamResult:
@@ -62,12 +64,14 @@ class FlowResult:
     deliveries: tuple[DeliveryResult, ...] = ()
     decisions: Mapping[str, DecisionCount] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    issues: tuple[Issue, ...] = ()  # open ones about its streams and sinks
 
     def to_json(self) -> dict[str, Any]:
-        """The documented shape; ``problems`` only where there are some."""
+        """The documented shape; ``problems`` and ``issues`` only where there are some."""
         streams = [{"stream": each.stream, "mapping": each.mapping, "landed": each.landed, "dispositions": each.dispositions} for each in self.streams]
         shaped = {"flow": self.flow, "client": self.client, "streams": streams, "deliveries": self.deliveries, "decisions": self.decisions}
-        return shaped | ({"problems": self.problems} if self.problems else {})
+        shaped |= {"problems": self.problems} if self.problems else {}
+        return shaped | ({"issues": self.issues} if self.issues else {})
 
     @property
     def changed(self) -> bool:

@@ -18,7 +18,9 @@ from treaty.flows.conforming import conform, mapping_position, next_generation, 
 from treaty.flows.corrections import conform_corrections
 from treaty.flows.delivering import deliver
 from treaty.flows.landing import Extracted, extract
+from treaty.flows.removed_paths import look_for_removed
 from treaty.flows.results import DecisionCount, DeliveryResult, FlowResult, Problem, StreamResult
+from treaty.lake.issues import open_issues
 from treaty.lake.landing import ReadingMapping
 from treaty.lake.reads import decision_counts
 from treaty.lake.scope import OneClient
@@ -113,7 +115,8 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
     if problems:
         return FlowResult(flow.name, project.client, problems=tuple(problems))
     register_hooks(session.duck, project.hooks.values(), project.settings.limits.hook_seconds)
-    landed, problems = _extract_all(session, project, inbound, settings)
+    landed, problems = _extract_all(session, project, flow, inbound, settings)
+    batches = {name: each.batches for name, each in landed.items()}
     streams = []
     for mapping in inbound:
         settings.progress(f"{project.client}: conforming {mapping.stream} as {mapping.model}")
@@ -123,6 +126,8 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
             states = {}
             problems.append(Problem(f"{project.client}: {mapping.stream}", error.message, error.remedy))
         extracted = landed.pop(mapping.stream, None) or Extracted(mapping.stream)
+        if batches.get(mapping.stream):
+            look_for_removed(session, mapping.compiled, batches[mapping.stream])
         if extracted.refused:
             states = {**states, "quarantined": states.get("quarantined", 0) + extracted.refused}
         streams.append(StreamResult(mapping.stream, mapping.name, extracted.landed, states, extracted.skipped, extracted.arrivals))
@@ -131,8 +136,10 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
     for model in dict.fromkeys(each.model for each in inbound):
         conform_corrections(session, project, model, applied_id=settings.applied_id, as_of=settings.as_of)
     deliveries, trouble = _deliver_all(session, project, outbound, settings)
+    about = [each.stream for each in streams] + [f"{each.stream} in {each.mapping}" for each in streams] + [each.sink for each in outbound]
+    issues = open_issues(session, OneClient(project.client), about)
     return FlowResult(
-        flow.name, project.client, tuple(streams), deliveries, _decisions(session, project, inbound), (*problems, *trouble)
+        flow.name, project.client, tuple(streams), deliveries, _decisions(session, project, inbound), (*problems, *trouble), issues
     )  # fmt: skip
 
 
@@ -145,7 +152,7 @@ def _broken(name: str, findings: Sequence[Finding]) -> list[Problem]:
 
 
 def _extract_all(
-    session: Session, project: ClientProject, mappings: Sequence[_Inbound], settings: RunSettings
+    session: Session, project: ClientProject, flow: Flow, mappings: Sequence[_Inbound], settings: RunSettings
 ) -> tuple[dict[str, Extracted], list[Problem]]:
     """Land every stream that the mappings read, those that are looked up or joined first."""
     names = [name for each in mappings for name in each.references] + [each.stream for each in mappings]
@@ -155,7 +162,11 @@ def _extract_all(
         settings.progress(f"{project.client}: reading {name}")
         try:
             reading = tuple(ReadingMapping(each.name, int(each.done.get("generation", 1)), each.model) for each in mappings if each.stream == name)
-            landed[name] = extract(session, project, name, settings.site, reading, settings.progress)
+            declared = project.stream(name)
+            policy = flow.drift or (declared.drift if declared else "evolve")
+            landed[name] = extract(session, project, name, settings.site, reading, settings.progress, policy)
+            if (stopped := landed[name].stopped) is not None:
+                problems.append(Problem(f"{project.client}: {name}", stopped.message, stopped.remedy))
         except (StopError, RetryError) as error:
             landed[name] = Extracted(name)
             problems.append(Problem(f"{project.client}: {name}", error.message, error.remedy))

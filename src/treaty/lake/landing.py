@@ -21,6 +21,7 @@ from treaty.lake.arrivals import LastArrival, Receipt, last_arrivals, new_receip
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepared_path, write_parquet
 from treaty.lake.cursors import Fence, FenceError, read_cursor
+from treaty.lake.issues import Issue, open_issue
 from treaty.lake.names import column_name, lake_table, landed_id, quote_name, quote_text
 from treaty.lake.objects import ObjectWriter, stored_hashes
 from treaty.lake.schema import ensure_landed, table_columns
@@ -71,6 +72,7 @@ class LandingRequest:
     guard_percent: int = 20
     accept_deletes: bool = False  # apply a snapshot's deletes though they exceed the guard
     mappings: tuple[ReadingMapping, ...] = ()
+    read_again: frozenset[str] = frozenset()  # origins whose last arrival is landed anew, though its bytes are the same
 
 
 @dataclass(slots=True)
@@ -130,6 +132,8 @@ class _Landing:
         self._result = result
         self._position = read_cursor(session, scope, request.system, request.stream)
         self._last = last_arrivals(session, scope, request.system, request.stream)
+        for origin in request.read_again & self._last.keys():
+            self._last[origin] = replace(self._last[origin], sha256="", stamp=None)
         self._group: _Group | None = None
 
     def run(self, read: Read) -> LandingResult:
@@ -474,17 +478,10 @@ class _Landing:
 
     def _open_issue(self, deletes: int) -> None:
         request = self._request
-        self._session.as_client(self._scope.client).execute(
-            """insert into treaty.issue (client, kind, subject, message, remedy, opened_at) values (%s, 'snapshot-guard', %s, %s, %s, %s)
-            on conflict (client, kind, subject) where closed_at is null do update set message = excluded.message""",
-            (
-                self._scope.client,
-                f"{request.system}/{request.stream}",
-                f"The last snapshot lacks {deletes} records that were there: more than its guard of {request.guard_percent} %. They were not deleted.",
-                "Check the source. If they are gone indeed, raise `deletes: guard` or accept the deletes once.",
-                self._session.clock(),
-            ),
-        )
+        place = f"{request.system}/{request.stream}"
+        message = f"The last snapshot lacks {deletes} records that were there: more than its guard of {request.guard_percent} %. They were not deleted."
+        remedy = "Check the source. If they are gone indeed, raise `deletes: guard` or accept the deletes once."
+        open_issue(self._session, self._scope, Issue("snapshot-guard", place, message, remedy))
 
 
 def _refused_row(
