@@ -9,7 +9,10 @@ from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+from tests.workbooks import sheet_of, workbook
 
 from treaty.connectors.files import CONNECTOR
 from treaty.connectors.interface import Site, Source
@@ -100,6 +103,35 @@ class XmlSubject(FilesSubject):
         return record[f"n:{name}"][0]["#"]
 
 
+class ParquetSubject(FilesSubject):
+    """Parquet files."""
+
+    suffix = "parquet"
+    stream = Stream(format="parquet", read={"files": "*.parquet"})
+    bad_reasons = frozenset({"not-a-number"})
+
+    def put(self, records: Sequence[Mapping[str, str]]) -> None:
+        pq.write_table(pa.Table.from_pylist([dict(each) for each in records]), self.file())
+
+    def put_bad(self) -> None:
+        pq.write_table(pa.table({"id": ["before", "bad", "after"], "n": [1.0, float("nan"), 2.0]}), self.file())
+
+
+class ExcelSubject(FilesSubject):
+    """Excel workbooks."""
+
+    suffix = "xlsx"
+    stream = Stream(format="excel", read={"files": "*.xlsx"})
+    bad_reasons = frozenset({"formula-without-value"})
+
+    def put(self, records: Sequence[Mapping[str, str]]) -> None:
+        self.file().write_bytes(workbook(sheet_of([["id", "text"], *([each["id"], each["text"]] for each in records)])))
+
+    def put_bad(self) -> None:
+        bad = '<row r="3"><c r="A3"><f>B1</f></c></row>'
+        self.file().write_bytes(workbook(sheet_of([["id"], ["before"]]) + bad + sheet_of([["after"]], 4)))
+
+
 class TestCsvFiles(SourceSuite):
     """CSV files."""
 
@@ -130,3 +162,19 @@ class TestXmlFiles(SourceSuite):
     @pytest.fixture
     def subject(self, tmp_path: Path) -> SourceSubject:
         return XmlSubject(tmp_path)
+
+
+class TestParquetFiles(SourceSuite):
+    """Parquet files."""
+
+    @pytest.fixture
+    def subject(self, tmp_path: Path) -> SourceSubject:
+        return ParquetSubject(tmp_path)
+
+
+class TestExcelFiles(SourceSuite):
+    """Excel workbooks."""
+
+    @pytest.fixture
+    def subject(self, tmp_path: Path) -> SourceSubject:
+        return ExcelSubject(tmp_path)

@@ -54,7 +54,8 @@ def read_file(name: str, copy: Copy, settings: FileSettings, request: StreamRequ
         if isinstance(copy.content, Path):
             spool = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=spool)))
         try:
-            records, details = settings.format.read(copy, settings.of_format, Reading(request.stream, request.limits, spool, refusals))
+            reading = Reading(request.stream, request.limits, spool, refusals, stack)
+            records, details = settings.format.read(copy, settings.of_format, reading)
         except SetAsideError as error:
             refusals.append(Refusal(0, error.reason, f"{name}: {error}", excerpt_of(copy)))
         yield Arrival(

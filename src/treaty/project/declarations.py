@@ -79,6 +79,8 @@ class Limits:
     fields: int = declared("the most fields of a record", default=10_000)
     file_bytes: int = declared("the largest file, in bytes", default=8 * 1024**3)
     field_lines: int = declared("the most lines that one quoted CSV field may span", default=1_000)
+    parser_seconds: int = declared("the most processor time that a Parquet or Excel file may take to parse, in seconds", default=300)
+    parser_megabytes: int = declared("the most memory that a Parquet or Excel file may take to parse, in MB", default=1_024)
     hook_seconds: int = declared("the longest one call of a hook may take, in seconds", default=10)
     memory_megabytes: int = declared("memory of the engine, in MB; more work than fits is spilled to disk", default=3000)
 

@@ -35,6 +35,8 @@ FORMATS: Mapping[str, StreamFormat] = MappingProxyType(
             StreamFormat("json", "json", "json", (".json",)),
             StreamFormat("jsonl", "json", "jsonl", (".jsonl", ".ndjson")),
             StreamFormat("xml", "elements", "xml", (".xml",)),
+            StreamFormat("parquet", "columns", "parquet", (".parquet",), (b"PAR1",)),
+            StreamFormat("excel", "columns", "excel", (".xlsx", ".xlsm"), (b"PK\3\4",)),
             StreamFormat("table", "columns", None),
         )
     }

@@ -5,12 +5,13 @@ A module of a format is light, since ``treaty check`` loads it for its settings;
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import importlib
 import typing
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -31,6 +32,7 @@ class Reading:
     limits: Limits
     spool: Path  # a folder of this file's own for what is made beside it; removed when the next file is asked for
     refusals: list[Refusal]  # of single records, appended while the records are consumed
+    stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # closed when the next file is asked for
 
 
 Records: TypeAlias = tuple[CsvScan | Rows, Mapping[str, str]]  # and what was found out: encoding, dialect, sheet …

@@ -122,7 +122,7 @@ class HookWorker:
 
     def _ask(self, called: _Called, given: pa.RecordBatch) -> pa.RecordBatch | None:
         """Return the worker's answer, or None where it ended instead of answering."""
-        from treaty.engines.hook_worker import read_batch, read_frame, write_batch, write_frame
+        from treaty.connectors.pipes import read_batch, read_frame, write_batch, write_frame
 
         with self._turn:
             process = self._process = self._process or _start()
