@@ -1,0 +1,148 @@
+"""Names as meanings: words of a field's name, whatever its case, abbreviation or language."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from collections.abc import Iterable
+from importlib.resources import files
+
+PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
+LONGEST_PHRASE = 4
+# Words that say nothing by themselves; they count only where nothing else is left.
+WEAK = frozenset("the a an of at on in is has was are be de del des du la le les el los das der die het een il lo von van und and et y e for per".split())
+FILLERS = ("", "s", "n", "en", "er", "e", "-")
+UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ø": "o", "æ": "ae", "œ": "oe", "#": " number "})
+# Words that part one field from its sibling: two names that hold two different ones of a row mean different things.
+OPPOSITES: tuple[frozenset[str], ...] = tuple(
+    frozenset(each.split())
+    for each in (
+        "start end due created updated closed cancelled deleted sent received paid delivered opened shipped birth",
+        "first last middle full",
+        "billing shipping",
+        "customer supplier",
+        "net gross tax discount fee",
+        "city country region postal street",
+        "email phone fax website url",
+        "id name type status description",
+        "least most min max",
+        "source target",
+        "from to",
+        "cc bcc",
+        "day week month year",
+        "width height length weight",
+        "latitude longitude",
+        "quantity price amount",
+    )
+)
+
+
+@functools.cache
+def _lexicon() -> dict[tuple[str, ...], tuple[str, ...]]:
+    found: dict[tuple[str, ...], tuple[str, ...]] = {}
+    for line in files("treaty.matching").joinpath("words.txt").read_text(encoding="utf-8").splitlines():
+        meaning, colon, words = line.partition(":")
+        if not colon or line.startswith("#"):
+            continue
+        concept = tuple(meaning.split())
+        found.setdefault(concept, concept)
+        for word in words.split():
+            found.setdefault(split_words(word), concept)
+    return found
+
+
+@functools.cache
+def _words() -> frozenset[str]:
+    """Words out of which compounds are made."""
+    return frozenset(part for phrase in (*_lexicon(), *_lexicon().values()) for part in phrase if len(part) >= 3)
+
+
+def split_words(name: str) -> tuple[str, ...]:
+    """Return the words of a name in small letters without accents: ``custAddr2`` gives cust, addr, 2."""
+    bare = re.sub(r"\b[A-Za-z]\w*:(?=\w)", "", name)  # a prefix of XML says nothing
+    spread = unicodedata.normalize("NFKD", bare.translate(UMLAUTS))
+    plain = "".join(each for each in spread if not unicodedata.combining(each))
+    return tuple(each.lower() for each in PARTS.findall(plain))
+
+
+@functools.cache
+def take_apart(word: str) -> tuple[str, ...]:
+    """Return the known words that a compound is made of, or the word itself: ``rechnungsnummer`` gives rechnung, nummer."""
+    if len(word) < 6 or word in _words() or (word,) in _lexicon():
+        return (word,)
+    known = _words()
+    for cut in range(len(word) - 3, 2, -1):
+        head, tail = word[:cut], word[cut:]
+        if head not in known:
+            continue
+        for filler in FILLERS:
+            rest = tail[len(filler) :] if tail.startswith(filler) else ""
+            if rest in known:
+                return (head, rest)
+            if len(rest) > 6 and (parts := take_apart(rest)) != (rest,):
+                return (head, *parts)
+    return (word,)
+
+
+def find_meanings(name: str, *, skip: frozenset[str] = frozenset()) -> tuple[str, ...]:
+    """Return the meanings in a name, in their order, each once. Words in ``skip`` are taken as they stand."""
+    words = [part for word in split_words(name) for part in ((word,) if word in skip else take_apart(word))]
+    lexicon = _lexicon()
+    found: list[str] = []
+    position = 0
+    while position < len(words):
+        for length in range(min(LONGEST_PHRASE, len(words) - position), 0, -1):
+            phrase = tuple(words[position : position + length])
+            concept = None if skip.intersection(phrase) else lexicon.get(phrase) or (lexicon.get((_singular(phrase[0]),)) if length == 1 else None)
+            if concept:
+                break
+        else:
+            length, concept = 1, (_singular(words[position]),)
+        found += concept
+        position += length
+    strong = [each for each in found if each not in WEAK]
+    return tuple(dict.fromkeys(strong or found))
+
+
+def differ(first: Iterable[str], second: Iterable[str]) -> bool:
+    """Whether two sets of meanings hold two different words of one row of opposites, and none of it in common."""
+    left, right = frozenset(first), frozenset(second)
+    for row in OPPOSITES:
+        here, there = row & left, row & right
+        if here and there and not here & there:
+            return True
+    return False
+
+
+def _singular(word: str) -> str:
+    if len(word) > 4 and word.endswith("ies"):
+        return word[:-3] + "y"
+    return word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith(("ss", "us", "is")) else word
+
+
+@functools.cache
+def trigrams(text: str) -> frozenset[str]:
+    """Return the runs of three letters of a text with its ends marked."""
+    padded = f"  {text} "
+    return frozenset(padded[each : each + 3] for each in range(len(padded) - 2))
+
+
+def alike(first: str, second: str) -> float:
+    """Return how alike two unknown words are, 0 to 1: abbreviations (``addr``, ``cstmr``) and misspellings count."""
+    if first == second:
+        return 1.0
+    if first.isdigit() or second.isdigit():
+        return 0.0
+    short, long = sorted((first, second), key=len)
+    if len(short) >= 3 and long.startswith(short):
+        return 0.85 if len(short) >= 4 else 0.7
+    if len(short) >= 3 and short[0] == long[0] and _skeleton(short) and (_skeleton(short) == _skeleton(long) or short == _skeleton(long)):
+        return 0.75
+    left, right = trigrams(first), trigrams(second)
+    share = len(left & right) / len(left | right)
+    return share if share >= 0.5 else 0.0
+
+
+def _skeleton(word: str) -> str:
+    return word[0] + "".join(each for each in word[1:] if each not in "aeiou")
