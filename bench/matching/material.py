@@ -199,15 +199,28 @@ created:instant:created_at|createdate|erstellt|date_creation|creado
 won:bool:is_won|won|gewonnen|gagne|ganado
 source:code:source|lead_source|Herkunft|origine|origen""",
 }
-EXTRAS = (
-    "_synced_at:instant livemode:bool _row_hash:hash row_version:small tenant_id:number metadata:json import_batch:number external_ref:doc legacy_code:code "
-    "custom_field_1:maybe custom_field_2:maybe internal_flag:bool sync_status:status etl_loaded:instant checksum:hash region_code:code locale:code "
-    "score:decimal ip_address:ip user_agent:text api_version:small fingerprint:hash risk_level:priority failure_code:maybe source_table:code"
-).split()
-WORDS = "alpha north blue river stone garden silver prime global united first local central modern quick bright solid green royal summit".split()
-NAMES = "Anna Ben Clara David Eva Felix Greta Hugo Ines Jonas Karin Leo Mara Nils Olga Paul Rita Sven Tina Uwe Vera Willem Yara Zoe".split()
-LASTS = "Abel Brandt Costa Dubois Evans Fischer Garcia Hansen Ivanov Jansen Klein Lopez Meyer Novak Olsen Peters Rossi Smit Torres Weber".split()
-CITIES = "Berlin Paris Madrid Roma Utrecht Gent Lyon Wien Graz Porto Milano Leeds Cork Malmo Basel Köln Sevilla Nantes".split()
+_EXTRAS = """
+_synced_at:instant livemode:bool _row_hash:hash row_version:small tenant_id:number metadata:json import_batch:number external_ref:doc legacy_code:code
+custom_field_1:maybe custom_field_2:maybe internal_flag:bool sync_status:status etl_loaded:instant checksum:hash region_code:code locale:code
+score:decimal ip_address:ip user_agent:text api_version:small fingerprint:hash risk_level:priority failure_code:maybe source_table:code
+"""
+EXTRAS = _EXTRAS.split()
+_WORDS = """
+alpha north blue river stone garden silver prime global united first local central modern quick bright solid green royal summit
+"""
+WORDS = _WORDS.split()
+_NAMES = """
+Anna Ben Clara David Eva Felix Greta Hugo Ines Jonas Karin Leo Mara Nils Olga Paul Rita Sven Tina Uwe Vera Willem Yara Zoe
+"""
+NAMES = _NAMES.split()
+_LASTS = """
+Abel Brandt Costa Dubois Evans Fischer Garcia Hansen Ivanov Jansen Klein Lopez Meyer Novak Olsen Peters Rossi Smit Torres Weber
+"""
+LASTS = _LASTS.split()
+_CITIES = """
+Berlin Paris Madrid Roma Utrecht Gent Lyon Wien Graz Porto Milano Leeds Cork Malmo Basel Köln Sevilla Nantes
+"""
+CITIES = _CITIES.split()
 
 
 def make_value(kind: str, dice: random.Random, number: int, style: int) -> str:
@@ -314,7 +327,7 @@ def _make(table: str, dice: random.Random) -> Made:
     sides: tuple[dict[str, FieldProfile], dict[str, FieldProfile]] = ({}, {})
     truth: dict[str, str | None] = {}
     empty = dice.uniform(0, 0.5)
-    for key, kind, spellings in fields:
+    for _key, kind, spellings in fields:
         names = spellings.split("|")
         spelled = [_case(names[min(vendors[side], len(names) - 1)], case[side]) for side in (0, 1)]
         if own and dice.random() < 0.35:

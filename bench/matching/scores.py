@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bench.matching.truth import Pair
+
 from treaty.matching.matcher import Correspondence, match_profiles
 from treaty.matching.profiles import StreamProfile, profile_columns
 from treaty.matching.scoring import Weights

@@ -25,7 +25,7 @@ import yaml
 SYSTEMS = ("stripe", "hubspot")
 OTHER_NAMES = {"price_plan": "price"}  # staging table → export, where they are not named alike
 OTHER_WORDS = {"address_zip": "address_postal_code", "tokenization_method": "wallet_type"}  # documented renames of columns that are empty here
-ADDED = frozenset("is at by id timestamp date property hs hubspot fivetran data event name address field email emails".split())
+ADDED = frozenset(["is", "at", "by", "id", "timestamp", "date", "property", "hs", "hubspot", "fivetran", "data", "event", "name", "address", "field", "email", "emails"])
 
 
 @dataclass(frozen=True)

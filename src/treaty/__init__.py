@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from treaty.hooks import hook as hook
     from treaty.lake.quarantine import QuarantineGroup as QuarantineGroup
     from treaty.lake.verify import VerifyResult as VerifyResult
+    from treaty.matching.matcher import Correspondence as Correspondence
     from treaty.operations.check import CheckResult as CheckResult
     from treaty.operations.check import check as check
     from treaty.operations.correct import CorrectResult as CorrectResult
@@ -50,6 +51,8 @@ if TYPE_CHECKING:
     from treaty.operations.functions import functions as functions
     from treaty.operations.init import InitResult as InitResult
     from treaty.operations.init import init as init
+    from treaty.operations.match import MatchResult as MatchResult
+    from treaty.operations.match import match as match
     from treaty.operations.quarantine import DiscardResult as DiscardResult
     from treaty.operations.quarantine import ReplayResult as ReplayResult
     from treaty.operations.quarantine import discard as discard
@@ -81,6 +84,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.doctor": ("doctor", "DoctorResult"),
     "operations.functions": ("functions", "FunctionsResult"),
     "operations.init": ("init", "InitResult"),
+    "operations.match": ("match", "MatchResult"),
+    "matching.matcher": ("Correspondence",),
     "operations.schema": ("schema", "SchemaResult"),
     "operations.stop": ("stop", "StopResult"),
     "operations.test": ("test", "ExamplesResult"),

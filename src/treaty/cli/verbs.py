@@ -54,6 +54,7 @@ GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
             Verb("check", "find every problem of the project, each with its place and remedy", "modelling", "treaty check"),
             Verb("test", "run the examples of the decisions on the engine that production uses", "modelling", "treaty test"),
             Verb("read", "show how Treaty reads a file or a stream, before any mapping", "source_reading", "treaty read orders.csv --json"),
+            Verb("match", "say which field of one side is which of another, how surely and why", "matching", "treaty match export.csv party/contact"),
             Verb("try", "show what one pasted record would become, without a lake", "trying", "treaty try ubl.invoices invoice.xml"),
             Verb("coverage", "list what governs each field, what no code list covers, and what never fires", "modelling", "treaty coverage"),
             Verb("functions", "list the standard functions with their examples", "reference", "treaty functions text"),

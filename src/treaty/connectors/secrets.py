@@ -116,6 +116,12 @@ def _refuse(reference: str, why: str) -> NoReturn:
     raise StopError(f"the secret {reference} cannot be read ({why}).", remedy="Put it there, or write another reference.") from None
 
 
+def note_revealed(text: str) -> None:
+    """Have a text left out of messages: what a caller took out of a secret, a password from a URL say."""
+    if text:
+        _revealed.add(text)
+
+
 def redact(text: str) -> str:
     """Return a text without the secrets revealed so far, nor their URL, JSON and base64 spellings."""
     for secret in sorted(_revealed, key=len, reverse=True):

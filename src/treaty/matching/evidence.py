@@ -109,7 +109,7 @@ def _incidence(names: Sequence[tuple[str, ...]], vocabulary: dict[str, int]) -> 
 
 def _likeness(words: Sequence[str], here: Matrix, there: Matrix) -> Matrix:
     found = np.eye(len(words))
-    left, right = (np.flatnonzero(side.any(axis=0)) for side in (here, there))
+    left, right = (np.flatnonzero(side.any(axis=0)).tolist() for side in (here, there))
     for one in left:
         for two in right:
             if one != two and words[one][0] == words[two][0]:

@@ -11,7 +11,10 @@ from importlib.resources import files
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 LONGEST_PHRASE = 4
 # Words that say nothing by themselves; they count only where nothing else is left.
-WEAK = frozenset("the a an of at on in is has was are be de del des du la le les el los das der die het een il lo von van und and et y e for per".split())
+_WEAK = """
+the a an of at on in is has was are be de del des du la le les el los das der die het een il lo von van und and et y e for per
+"""
+WEAK = frozenset(_WEAK.split())
 FILLERS = ("", "s", "n", "en", "er", "e", "-")
 UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ø": "o", "æ": "ae", "œ": "oe", "#": " number "})
 # Words that part one field from its sibling: two names that hold two different ones of a row mean different things.

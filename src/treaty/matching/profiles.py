@@ -18,12 +18,12 @@ LOOKED_AT = 120  # distinct values whose shape is looked at
 TYPES = {"boolean": "boolean", "date": "date", "timestamp": "timestamp", "time": "time", "epoch": "integer", "integer": "integer"}
 DECIMALS = {"integer", "epoch", "decimal", "comma-decimal", "percent"}
 STOP_WORDS: Mapping[str, frozenset[str]] = {
-    "en": frozenset("the and of to is for with not you this from are was have please".split()),
-    "de": frozenset("der die das und ist nicht mit für von zu ein eine auf den bitte wurde".split()),
-    "fr": frozenset("le la les et est pas avec pour de du des une un dans sur vous".split()),
-    "es": frozenset("el los las y es con para de del una por que se su no".split()),
-    "it": frozenset("il lo gli e è non con per di del della una che si sono".split()),
-    "nl": frozenset("de het een en is niet met voor van op dat wordt zijn".split()),
+    "en": frozenset(["the", "and", "of", "to", "is", "for", "with", "not", "you", "this", "from", "are", "was", "have", "please"]),
+    "de": frozenset(["der", "die", "das", "und", "ist", "nicht", "mit", "für", "von", "zu", "ein", "eine", "auf", "den", "bitte", "wurde"]),
+    "fr": frozenset(["le", "la", "les", "et", "est", "pas", "avec", "pour", "de", "du", "des", "une", "un", "dans", "sur", "vous"]),
+    "es": frozenset(["el", "los", "las", "y", "es", "con", "para", "de", "del", "una", "por", "que", "se", "su", "no"]),
+    "it": frozenset(["il", "lo", "gli", "e", "è", "non", "con", "per", "di", "del", "della", "una", "che", "si", "sono"]),
+    "nl": frozenset(["de", "het", "een", "en", "is", "niet", "met", "voor", "van", "op", "dat", "wordt", "zijn"]),
 }
 
 

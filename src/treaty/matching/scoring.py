@@ -44,7 +44,8 @@ def read_weights(content: Mapping[str, Mapping[str, float]]) -> Weights:
 
 def score_pairs(features: NDArray[np.float64], weights: NDArray[np.float64]) -> Matrix:
     """Return the log odds of each pair, of features stacked as in ``Evidence.stacked``."""
-    return np.clip(features @ weights[:-1] + weights[-1], -LIMIT, LIMIT)
+    found: Matrix = np.clip(features @ weights[:-1] + weights[-1], -LIMIT, LIMIT)
+    return found
 
 
 def find_standing(scores: Matrix, features: Mapping[str, Matrix]) -> NDArray[np.float64]:

@@ -7,14 +7,15 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 
 CURRENCIES = frozenset(
-    "AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HRK HUF IDR ILS INR ISK JPY KRW KWD MAD MXN MYR NOK NZD PEN PHP PKR PLN QAR "
-    "RON RSD RUB SAR SEK SGD THB TND TRY TWD UAH USD UYU VND ZAR".split()
+    ["AED", "ARS", "AUD", "BGN", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR", "GBP", "HKD", "HRK", "HUF", "IDR", "ILS", "INR", "ISK", "JPY", "KRW", "KWD", "MAD", "MXN", "MYR", "NOK", "NZD", "PEN", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SEK", "SGD", "THB", "TND", "TRY", "TWD", "UAH", "USD", "UYU", "VND", "ZAR"]
 )
 COUNTRIES = frozenset(
-    "AE AR AT AU BE BG BR CA CH CL CN CO CY CZ DE DK EE EG ES FI FR GB GR HK HR HU IE IL IN IS IT JP KR LI LT LU LV MA MT MX MY NL NO NZ PE PH PL PT "
-    "QA RO RS RU SA SE SG SI SK TH TN TR TW UA US UY VN ZA".split()
+    ["AE", "AR", "AT", "AU", "BE", "BG", "BR", "CA", "CH", "CL", "CN", "CO", "CY", "CZ", "DE", "DK", "EE", "EG", "ES", "FI", "FR", "GB", "GR", "HK", "HR", "HU", "IE", "IL", "IN", "IS", "IT", "JP", "KR", "LI", "LT", "LU", "LV", "MA", "MT", "MX", "MY", "NL", "NO", "NZ", "PE", "PH", "PL", "PT", "QA", "RO", "RS", "RU", "SA", "SE", "SG", "SI", "SK", "TH", "TN", "TR", "TW", "UA", "US", "UY", "VN", "ZA"]
 )
-LANGUAGES = frozenset("ar bg cs da de el en es et fi fr he hr hu it ja ko lt lv nb nl no pl pt ro ru sk sl sr sv tr uk vi zh".split())
+_LANGUAGES = """
+ar bg cs da de el en es et fi fr he hr hu it ja ko lt lv nb nl no pl pt ro ru sk sl sr sv tr uk vi zh
+"""
+LANGUAGES = frozenset(_LANGUAGES.split())
 
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
 COMMA_NUMBER = re.compile(r"\(?[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+),\d{1,4}\)?")

@@ -129,7 +129,7 @@ def read_stream(
     assert stream is not None, "the view was chosen by it"
     with tempfile.TemporaryDirectory(prefix="treaty-") as spool, _site(workspace, view.systems[system_name].connection) as site:
         request = StreamRequest(system_name, stream_name, view.client, stream, {}, {}, workspace.project.settings.limits, {}, Path(spool))
-        yield from _events(open_source(view.systems[system_name], site).read(request), stream, limit)
+        yield from read_events(open_source(view.systems[system_name], site).read(request), stream, limit)
 
 
 @contextmanager
@@ -171,7 +171,7 @@ def _read_copy(
     except StopError as error:
         raise UsageError(error.message, remedy=error.remedy) from error
     request = StreamRequest("file", name, "main", stream, {}, {}, limits, {}, spool)
-    yield from _events(read_file(name, copy, found, request, spool), stream, limit)
+    yield from read_events(read_file(name, copy, found, request, spool), stream, limit)
 
 
 def _told(refusals: tuple[ReadRefusal, ...], origin: str, stream: Stream, size_bytes: int, sha256: str = "") -> Iterator[Event]:
@@ -180,7 +180,8 @@ def _told(refusals: tuple[ReadRefusal, ...], origin: str, stream: Stream, size_b
     yield ReadArrival(origin, stream.format, stream.record, stream.namespaces, None, {}, sha256, size_bytes, 0, len(refusals), True)
 
 
-def _events(arrivals: Iterator[Arrival], stream: Stream, limit: int | None) -> Iterator[Event]:
+def read_events(arrivals: Iterator[Arrival], stream: Stream, limit: int | None) -> Iterator[Event]:
+    """Read what a source gives as events, at most ``limit`` records."""
     left = limit
     with closing(arrivals):  # type: ignore[type-var]  # sources give generators
         for arrival in arrivals:
