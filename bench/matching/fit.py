@@ -18,12 +18,15 @@ from treaty.matching.scoring import STANDING, Weights, find_standing, read_weigh
 AGAINST = frozenset(
     ["name_numbers_differ", "name_differs", "type_differs", "shape_broken", "sets_apart", "nulls_differ", "one_empty", "pattern_apart", "order_apart"]
 )
-# What the made pairs cannot show, since they have no descriptions, nesting or code lists: set by hand, small beside names and values.
-BY_HAND = {"described_alike": 2.0, "described_named": 1.0, "around_alike": 0.7, "codes_shared": 2.0}
+# Set by hand: what the made pairs cannot show, since they have no descriptions, nesting or code lists; and what they show too rarely,
+# that names which are opposites (start and end, billing and shipping, line 1 and line 2) are not the same thing.
+BY_HAND = {
+    "described_alike": 4.0, "described_named": 1.5, "around_alike": 0.7, "codes_shared": 2.0, "name_differs": -4.0, "name_numbers_differ": -4.0,
+}  # fmt: skip
 PENALTY = 2.0
 MADE = (
     "Fitted by bench/matching/fit.py on made pairs of bench/matching/material.py; "
-    "a weight whose sign contradicts what its feature means is 0; those of descriptions, nesting and code lists are set by hand."
+    "a weight whose sign contradicts what its feature means is 0; those of descriptions, nesting, code lists and opposites are set by hand."
 )
 Array = NDArray[np.float64]
 
@@ -62,7 +65,10 @@ def fit(pairs: Sequence[Made]) -> Weights:
 
     def fit_pairs(chosen: Sequence[Any]) -> Array:
         stacked = np.concatenate([evidence.stacked().reshape(-1, len(FEATURES)) for evidence, _ in chosen])
-        return fit_logistic(stacked, np.concatenate([truth.ravel() for _, truth in chosen]), signs)
+        found = fit_logistic(stacked, np.concatenate([truth.ravel() for _, truth in chosen]), signs)
+        for name, value in BY_HAND.items():
+            found[FEATURES.index(name)] = value
+        return found
 
     standing, right = [], []
     for train, check in ((gathered[:half], gathered[half:]), (gathered[half:], gathered[:half])):
@@ -92,7 +98,7 @@ def write_weights(weights: Weights, path: Path) -> None:
     """Write the file that is shipped."""
     content = {
         "made": MADE,
-        "pair": {**{name: round(float(value), 3) for name, value in zip(FEATURES, weights.pair, strict=False)}, **BY_HAND, "intercept": round(float(weights.pair[-1]), 3)},
+        "pair": {**{name: round(float(value), 3) for name, value in zip(FEATURES, weights.pair, strict=False)}, "intercept": round(float(weights.pair[-1]), 3)},
         "confidence": {
             **{name: round(float(value), 3) for name, value in zip(STANDING, weights.confidence, strict=False)},
             "intercept": round(float(weights.confidence[-1]), 3),

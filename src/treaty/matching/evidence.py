@@ -80,7 +80,7 @@ def _names(source: StreamProfile, target: StreamProfile, unknown: frozenset[str]
     leafs = [["".join(split_words(each.name)) for each in side.fields] for side in (source, target)]
     found["name_letters"] = _pairs(leafs[0], leafs[1], _letters)
     found["name_head"] = _pairs(left, right, lambda one, two: float(bool(one and two) and one[-1] == two[-1]))
-    found["name_numbers_differ"] = _pairs(left, right, lambda one, two: float(_numbers(one) != _numbers(two)))
+    found["name_numbers_differ"] = found["name_alike"] * _pairs(left, right, lambda one, two: float(_numbers(one) != _numbers(two)))
     found["name_differs"] = _pairs(full[0], full[1], lambda one, two: float(differ(one, two)))
     found["around_alike"] = _pairs(around[0], around[1], lambda one, two: len(set(one) & set(two)) / max(len(set(one) | set(two)), 1))
     found["name_best"] = _best(found["name_alike"])

@@ -18,7 +18,7 @@ from treaty.matching.scoring import LIMIT, Weights, find_standing, load_weights,
 
 ALTERNATIVES = 3
 LEAST_ALTERNATIVE = 0.01
-EARLIER_WEIGHT = 3.0  # log odds that one earlier mapping of the same name to the same target is worth; each further one adds a third of it
+EARLIER_WEIGHT = 6.0  # log odds that one earlier mapping of the same name to the same target is worth; each further one adds a third of it
 
 
 @dataclass(frozen=True, slots=True)

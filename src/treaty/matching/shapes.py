@@ -6,12 +6,16 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, datetime
 
-CURRENCIES = frozenset(
-    ["AED", "ARS", "AUD", "BGN", "BRL", "CAD", "CHF", "CLP", "CNY", "COP", "CZK", "DKK", "EGP", "EUR", "GBP", "HKD", "HRK", "HUF", "IDR", "ILS", "INR", "ISK", "JPY", "KRW", "KWD", "MAD", "MXN", "MYR", "NOK", "NZD", "PEN", "PHP", "PKR", "PLN", "QAR", "RON", "RSD", "RUB", "SAR", "SEK", "SGD", "THB", "TND", "TRY", "TWD", "UAH", "USD", "UYU", "VND", "ZAR"]
-)
-COUNTRIES = frozenset(
-    ["AE", "AR", "AT", "AU", "BE", "BG", "BR", "CA", "CH", "CL", "CN", "CO", "CY", "CZ", "DE", "DK", "EE", "EG", "ES", "FI", "FR", "GB", "GR", "HK", "HR", "HU", "IE", "IL", "IN", "IS", "IT", "JP", "KR", "LI", "LT", "LU", "LV", "MA", "MT", "MX", "MY", "NL", "NO", "NZ", "PE", "PH", "PL", "PT", "QA", "RO", "RS", "RU", "SA", "SE", "SG", "SI", "SK", "TH", "TN", "TR", "TW", "UA", "US", "UY", "VN", "ZA"]
-)
+_CURRENCIES = """
+AED ARS AUD BGN BRL CAD CHF CLP CNY COP CZK DKK EGP EUR GBP HKD HRK HUF IDR ILS INR ISK JPY KRW KWD MAD MXN MYR NOK NZD PEN PHP PKR PLN QAR RON RSD
+RUB SAR SEK SGD THB TND TRY TWD UAH USD UYU VND ZAR
+"""
+CURRENCIES = frozenset(_CURRENCIES.split())
+_COUNTRIES = """
+AE AR AT AU BE BG BR CA CH CL CN CO CY CZ DE DK EE EG ES FI FR GB GR HK HR HU IE IL IN IS IT JP KR LI LT LU LV MA MT MX MY NL NO NZ PE PH PL PT QA RO
+RS RU SA SE SG SI SK TH TN TR TW UA US UY VN ZA
+"""
+COUNTRIES = frozenset(_COUNTRIES.split())
 _LANGUAGES = """
 ar bg cs da de el en es et fi fr he hr hu it ja ko lt lv nb nl no pl pt ro ru sk sl sr sv tr uk vi zh
 """

@@ -1,0 +1,48 @@
+"""Names as meanings."""
+
+from __future__ import annotations
+
+import pytest
+
+from treaty.matching.names import alike, differ, find_meanings, split_words
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [("custAddr2", ("cust", "addr", "2")), ("HTTPStatusCode", ("http", "status", "code")), ("Fälligkeit", ("faelligkeit",)), ("cbc:IssueDate", ("issue", "date"))],
+)
+def test_names_are_split_into_words(name: str, words: tuple[str, ...]) -> None:
+    """Case, digits and punctuation part words; accents, umlauts and XML prefixes do not matter."""
+    assert words == split_words(name)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("Rechnungsnummer", "invoice_no"), ("PLZ", "zip"), ("USt-IdNr", "vat_number"), ("prénom", "first_name"), ("Nachname", "surname"),
+        ("fecha_vencimiento", "dueDate"), ("partita_iva", "taxId"), ("hoeveelheid", "Qty"), ("createdate", "created_at"), ("numéro_facture", "InvoiceNumber"),
+    ],
+)  # fmt: skip
+def test_names_of_several_languages_mean_the_same(one: str, two: str) -> None:
+    """Abbreviations and words of six languages lead to one meaning."""
+    meant, other = set(find_meanings(one)), set(find_meanings(two))
+    assert meant <= other | {"date"} and meant & other
+
+
+def test_hidden_words_are_taken_as_they_stand() -> None:
+    """A word whose meaning is hidden stays itself: fitting must not lean on the word list."""
+    assert ("rechnungsnummer",) == find_meanings("Rechnungsnummer", skip=frozenset({"rechnungsnummer"}))
+
+
+def test_unknown_abbreviations_are_alike() -> None:
+    """Prefixes and left-out vowels count; digits do not."""
+    assert 0.85 == alike("wareh", "warehouseman")
+    assert 0.75 == alike("cstmr", "customer")
+    assert 0.0 == alike("1", "12")
+
+
+def test_opposites_differ() -> None:
+    """Start and end, billing and shipping are not the same thing, however alike the rest is."""
+    assert differ(("period", "start"), ("period", "end"))
+    assert differ(("billing", "city"), ("shipping", "city"))
+    assert not differ(("period", "start"), ("start", "date"))
