@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import csv
+import gzip
+import io
 import json
+import zipfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -132,6 +135,38 @@ class ExcelSubject(FilesSubject):
         self.file().write_bytes(workbook(sheet_of([["id"], ["before"]]) + bad + sheet_of([["after"]], 4)))
 
 
+class ZipSubject(FilesSubject):
+    """CSV files in zip archives."""
+
+    suffix = "zip"
+    stream = Stream(format="csv", read={"files": "*.zip", "delimiter": ","})
+    bad_reasons = frozenset({"ragged-row"})
+
+    def put(self, records: Sequence[Mapping[str, str]]) -> None:
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, ["id", "text"])
+        writer.writeheader()
+        writer.writerows(records)
+        self.pack(text.getvalue())
+
+    def put_bad(self) -> None:
+        self.pack("id,text\nbefore,x\nbad,x,y\nafter,z\n")
+
+    def pack(self, text: str) -> None:
+        with zipfile.ZipFile(self.file(), "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("export/rows.csv", text)
+
+
+class GzipSubject(ZipSubject):
+    """CSV files, each packed by gzip."""
+
+    suffix = "csv.gz"
+    stream = Stream(format="csv", read={"files": "*.csv.gz", "delimiter": ","})
+
+    def pack(self, text: str) -> None:
+        self.file().write_bytes(gzip.compress(text.encode()))
+
+
 class TestCsvFiles(SourceSuite):
     """CSV files."""
 
@@ -178,3 +213,19 @@ class TestExcelFiles(SourceSuite):
     @pytest.fixture
     def subject(self, tmp_path: Path) -> SourceSubject:
         return ExcelSubject(tmp_path)
+
+
+class TestZippedFiles(SourceSuite):
+    """Zip archives."""
+
+    @pytest.fixture
+    def subject(self, tmp_path: Path) -> SourceSubject:
+        return ZipSubject(tmp_path)
+
+
+class TestGzippedFiles(SourceSuite):
+    """Gzip files."""
+
+    @pytest.fixture
+    def subject(self, tmp_path: Path) -> SourceSubject:
+        return GzipSubject(tmp_path)

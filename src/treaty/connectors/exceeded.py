@@ -5,7 +5,10 @@ from __future__ import annotations
 from treaty.errors import SetAsideError
 from treaty.project.declarations import Limits
 
-REASONS = {"record_bytes": "record-too-large", "depth": "too-deep", "fields": "too-many-fields", "file_bytes": "file-too-large", "field_lines": "bad-csv"}
+REASONS = {
+    "record_bytes": "record-too-large", "depth": "too-deep", "fields": "too-many-fields", "file_bytes": "file-too-large", "field_lines": "bad-csv",
+    "archive_bytes": "archive-too-large", "archive_ratio": "archive-too-large", "archive_entries": "too-many-members", "archive_depth": "too-deep",
+}  # fmt: skip
 
 
 def limit_exceeded(limits: Limits, setting: str, what: str) -> SetAsideError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -41,12 +42,41 @@ class FileSettings:
 
 
 def read_file(name: str, copy: Copy, settings: FileSettings, request: StreamRequest, spool: Path) -> Iterator[Arrival]:
-    """Yield the arrivals of one file that are not known with the same bytes.
+    """Yield the arrivals of one file that are not known with the same bytes: one, or those of an archive's members and then its own.
 
     What is made beside the copy is removed when the next arrival is asked for.
     """
+    from treaty.connectors.archives import is_archive
+
     if copy.sha256 == request.known.get(name):
         return
+    if is_archive(name):
+        yield from _read_archive(name, copy, settings, request, spool)
+    else:
+        yield from _read_one(name, copy, settings, request, spool, name)
+
+
+def _read_archive(name: str, copy: Copy, settings: FileSettings, request: StreamRequest, spool: Path) -> Iterator[Arrival]:
+    """Yield an arrival for each member, with its unpacked bytes; then the archive, whose own bytes are kept, and which is known from then on."""
+    from treaty.connectors.archives import SEPARATOR, open_archive
+
+    refusals: list[Refusal] = []
+    with tempfile.TemporaryDirectory(dir=spool) as inner:
+        try:
+            for member in open_archive(name, copy, settings.place.members, request.limits, Path(inner)):
+                origin = f"{name}{SEPARATOR}{member.name}"
+                if isinstance(member.content, SetAsideError):
+                    refusal = Refusal(0, member.content.reason, f"{origin}: {member.content}", "")
+                    yield Arrival(origin, b"", hashlib.sha256().hexdigest(), 0, None, {"last": name}, [refusal])
+                elif member.content.sha256 != request.known.get(origin):
+                    yield from _read_one(origin, member.content, settings, request, Path(inner), name)
+        except SetAsideError as error:
+            refusals.append(Refusal(0, error.reason, f"{name}: {error}", excerpt_of(copy)))
+        details = {"stamp": copy.stamp} if copy.stamp else {}
+        yield Arrival(name, copy.content, copy.sha256, copy.size_bytes, None, {"last": name}, refusals, details={"archive": "opened", **details})
+
+
+def _read_one(origin: str, copy: Copy, settings: FileSettings, request: StreamRequest, spool: Path, last: str) -> Iterator[Arrival]:
     refusals: list[Refusal] = []
     records: CsvScan | Rows | None = None
     details: Mapping[str, str] = {}
@@ -57,9 +87,9 @@ def read_file(name: str, copy: Copy, settings: FileSettings, request: StreamRequ
             reading = Reading(request.stream, request.limits, spool, refusals, stack)
             records, details = settings.format.read(copy, settings.of_format, reading)
         except SetAsideError as error:
-            refusals.append(Refusal(0, error.reason, f"{name}: {error}", excerpt_of(copy)))
+            refusals.append(Refusal(0, error.reason, f"{origin}: {error}", excerpt_of(copy)))
         yield Arrival(
-            origin=name, content=copy.content, sha256=copy.sha256, size_bytes=copy.size_bytes, records=records, cursor={"last": name},
+            origin=origin, content=copy.content, sha256=copy.sha256, size_bytes=copy.size_bytes, records=records, cursor={"last": last},
             refusals=refusals, details={**details, **({"stamp": copy.stamp} if copy.stamp else {})},
             complete_snapshot=request.stream.deletes.mode == "snapshot" and not refusals,
         )  # fmt: skip

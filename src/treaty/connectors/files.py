@@ -33,6 +33,9 @@ class FilesRead:
     """``read:`` of a stream of files, beside what its format takes."""
 
     files: tuple[str, ...] = declared("patterns of file names: `*` and `?` within a folder, `**/` for any folders", example="*.csv")
+    members: tuple[str, ...] = declared(
+        "patterns of members of archives (`.zip`, `.gz`, `.zst`) that `files` names; each is an arrival of its own", default=("**/*",), example="orders/*.csv"
+    )
 
 
 class FilesSource:

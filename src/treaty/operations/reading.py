@@ -155,13 +155,13 @@ def _read_copy(
     if format is not None and (format not in FORMATS or FORMATS[format].module is None):
         known = [each for each, found in FORMATS.items() if found.module is not None]
         raise UsageError(f"There is no format {format!r} of files.", remedy=suggest(format, known, f"Formats: {', '.join(known)}."))
-    with copy.open() as file:
-        chosen = format or guess_format(name, file.read(HEAD_BYTES)).name
     told = {key: value for key, value in settings.items() if key in STREAM_SETTINGS}
     read = {key: value for key, value in settings.items() if key not in STREAM_SETTINGS}
-    stream = Stream(format=chosen, read={"files": ["*"], **read}, **told)
+    stream = Stream(format=format or guess_format(name, b"").name, read={"files": ["*"], **read}, **told)
     try:
-        stream = load_format(chosen, name).complete(copy, stream)
+        with _sample(name, copy, limits, spool) as (sampled, sample), sample.open() as file:
+            stream = dataclasses.replace(stream, format=format or guess_format(sampled, file.read(HEAD_BYTES)).name)
+            stream = load_format(stream.format, name).complete(sample, stream)
     except SetAsideError as error:
         refusal = ReadRefusal(name, 0, error.reason, f"{name}: {error}", excerpt_of(copy))
         yield from _told((refusal,), name, stream, copy.size_bytes, copy.sha256)
@@ -172,6 +172,23 @@ def _read_copy(
         raise UsageError(error.message, remedy=error.remedy) from error
     request = StreamRequest("file", name, "main", stream, {}, {}, limits, {}, spool)
     yield from read_events(read_file(name, copy, found, request, spool), stream, limit)
+
+
+@contextmanager
+def _sample(name: str, copy: Copy, limits: Limits, spool: Path) -> Iterator[tuple[str, Copy]]:
+    """Give what the format is found out from: the file, or the first member of an archive that can be had."""
+    from treaty.connectors.archives import is_archive, open_archive
+    from treaty.connectors.folders import Copy
+
+    if not is_archive(name):
+        yield name, copy
+        return
+    with closing(open_archive(name, copy, ("**/*",), limits, spool)) as members:  # type: ignore[type-var]
+        for member in members:
+            if isinstance(member.content, Copy):
+                yield member.name, member.content
+                return
+    yield "", Copy(b"", "", 0, "")
 
 
 def _told(refusals: tuple[ReadRefusal, ...], origin: str, stream: Stream, size_bytes: int, sha256: str = "") -> Iterator[Event]:
