@@ -36,6 +36,12 @@ if TYPE_CHECKING:
     from treaty.operations.correct import correct as correct
     from treaty.operations.coverage import CoverageResult as CoverageResult
     from treaty.operations.coverage import coverage as coverage
+    from treaty.operations.deciding.drafting import CodeListResult as CodeListResult
+    from treaty.operations.deciding.drafting import DraftResult as DraftResult
+    from treaty.operations.deciding.drafting import add_to_code_list as add_to_code_list
+    from treaty.operations.deciding.drafting import draft_decision as draft_decision
+    from treaty.operations.deciding.promoting import PromoteResult as PromoteResult
+    from treaty.operations.deciding.promoting import promote as promote
     from treaty.operations.deliveries import SentAgainResult as SentAgainResult
     from treaty.operations.deliveries import deliveries as deliveries
     from treaty.operations.deliveries import replay_deliveries as replay_deliveries
@@ -53,6 +59,9 @@ if TYPE_CHECKING:
     from treaty.operations.init import init as init
     from treaty.operations.match import MatchResult as MatchResult
     from treaty.operations.match import match as match
+    from treaty.operations.overlay import OverlayEntry as OverlayEntry
+    from treaty.operations.overlay import OverlayResult as OverlayResult
+    from treaty.operations.overlay import overlay as overlay
     from treaty.operations.quarantine import DiscardResult as DiscardResult
     from treaty.operations.quarantine import ReplayResult as ReplayResult
     from treaty.operations.quarantine import discard as discard
@@ -68,6 +77,7 @@ if TYPE_CHECKING:
     from treaty.operations.run import run as run
     from treaty.operations.schema import SchemaResult as SchemaResult
     from treaty.operations.schema import schema as schema
+    from treaty.operations.signals import signals as signals
     from treaty.operations.stop import StopResult as StopResult
     from treaty.operations.stop import stop as stop
     from treaty.operations.test import ExamplesResult as ExamplesResult
@@ -75,6 +85,7 @@ if TYPE_CHECKING:
     from treaty.operations.trying import TryResult as TryResult
     from treaty.operations.trying import try_mapping as try_mapping
     from treaty.operations.verify import verify as verify
+    from treaty.playbook.signals import Signal as Signal
 
 _MODULES: dict[str, tuple[str, ...]] = {
     "errors": ("TreatyError", "UsageError", "StopError", "RetryError", "SetAsideError", "DefectError"),
@@ -105,6 +116,11 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "flows.dead_letters": ("Delivery",),
     "operations.demo": ("demo", "DemoResult"),
     "operations.correct": ("correct", "CorrectResult"),
+    "operations.overlay": ("overlay", "OverlayResult", "OverlayEntry"),
+    "operations.signals": ("signals",),
+    "playbook.signals": ("Signal",),
+    "operations.deciding.promoting": ("promote", "PromoteResult"),
+    "operations.deciding.drafting": ("draft_decision", "add_to_code_list", "DraftResult", "CodeListResult"),
 }
 _HOMES = {name: module for module, names in _MODULES.items() for name in names}
 

@@ -225,6 +225,11 @@ class DataContract(Positioned):
     edge_cases: tuple[str, ...] = ()  # ids of edge-case decisions in the order they run
     description: str = ""
 
+    @property
+    def of_pack(self) -> bool:
+        """Whether a pack declares it: a project cannot list its own edge cases in it."""
+        return self.position.file.startswith("packs/")
+
     def find(self, path: str) -> SchemaProperty | None:
         """Return the property at a dotted path (``lines.quantity``), or None."""
         found: SchemaProperty | None = None

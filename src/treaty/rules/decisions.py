@@ -148,6 +148,8 @@ class EdgeCaseNotListed(Rule):
                 continue
             models = {each.partition(".")[0] for each in decision.governs}
             known = [checked.project.models[name] for name in models if name in checked.project.models]
+            if checked.is_own(decision.position) and known and all(model.of_pack for model in known):
+                continue  # it runs after those that the pack lists
             listed = {name for model in checked.project.models.values() for name in model.edge_cases}
             if (known and not any(decision.id in model.edge_cases for model in known)) or (not models and decision.id not in listed):
                 where = " and ".join(sorted(models)) or "any model"
