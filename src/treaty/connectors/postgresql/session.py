@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from pathlib import PurePosixPath
 
 from treaty.connectors.egress import Destination, ensure_allowed
 from treaty.connectors.interface import Site
 from treaty.connectors.postgresql import PostgresqlConnection
 from treaty.connectors.secrets import redact
+from treaty.connectors.tables.catalogue import Column, Table, ensure_found, find_authority
 from treaty.errors import RetryError, StopError, TreatyError
-from treaty.project.findings import suggest
 from treaty.sessions.clients import ClientConnection, DatabaseError, OperationalError, connect_client, parse_conninfo, sql
 
 # Conventions of the session that make every value's text exact and the same everywhere.
@@ -57,11 +55,7 @@ def _tls(connection: PostgresqlConnection, destination: Destination, site: Site)
     mode = connection.sslmode or ("prefer" if destination.private else "verify-full")
     if connection.sslrootcert is None:
         return {"sslmode": mode, **({"sslrootcert": "system"} if mode == "verify-full" else {})}
-    name = PurePosixPath(connection.sslrootcert)
-    path = (site.root / name).resolve()
-    if name.is_absolute() or not path.is_relative_to(site.root.resolve()) or not path.is_file():
-        raise StopError("`sslrootcert` is not a file in the project.", remedy="Put the authority's certificate into the project folder.")
-    return {"sslmode": mode, "sslrootcert": str(path)}
+    return {"sslmode": mode, "sslrootcert": find_authority(connection.sslrootcert, "sslrootcert", site)}
 
 
 def explain_error(error: DatabaseError) -> str:
@@ -98,34 +92,9 @@ def connection_error(error: OperationalError) -> TreatyError:
 # ---- the catalogue
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A column as the catalogue tells it."""
-
-    name: str
-    type: str  # format_type's spelling, fit for a cast
-    category: str  # pg_type.typcategory: A array, B boolean, D date/time, N number, S string …
-
-
-@dataclass(frozen=True, slots=True)
-class Table:
-    """A table or view that is there, and may be named in a statement."""
-
-    schema: str
-    name: str
-    columns: dict[str, Column]
-    primary_key: tuple[str, ...]
-
-    @property
-    def identifier(self) -> sql.Identifier:
-        """Its name, quoted."""
-        return sql.Identifier(self.schema, self.name)
-
-    def find(self, name: str, setting: str) -> Column:
-        """Return a column. Raises StopError with the nearest name."""
-        if name not in self.columns:
-            raise StopError(f"{self.schema}.{self.name} has no column {name!r} ({setting}).", remedy=suggest(name, self.columns, "Mend the name."))
-        return self.columns[name]
+def identifier(table: Table) -> sql.Identifier:
+    """Return a table's name, quoted."""
+    return sql.Identifier(table.schema, table.name)
 
 
 def split_name(name: str) -> tuple[str, str]:
@@ -136,10 +105,7 @@ def split_name(name: str) -> tuple[str, str]:
 
 def find_table(connection: ClientConnection, name: str) -> Table:
     """Return the table or view. Raises StopError where there is none that this user may see."""
-    table = find_table_if_there(connection, name)
-    if table is None:
-        raise StopError(f"there is no table or view {name!r} that this user may see.", remedy="Mend `table`, or grant the user its rights.")
-    return table
+    return ensure_found(find_table_if_there(connection, name), name)
 
 
 def find_table_if_there(connection: ClientConnection, name: str) -> Table | None:
@@ -166,14 +132,6 @@ def find_table_if_there(connection: ClientConnection, name: str) -> Table | None
         (schema, table),
     ).fetchall()
     return Table(schema, table, {str(row[0]): Column(str(row[0]), str(row[1]), _text(row[2])) for row in rows}, tuple(str(row[0]) for row in key))
-
-
-def ensure_unique(connection: ClientConnection, table: Table, key: Sequence[str]) -> None:
-    """Raise StopError unless a unique index is over exactly these columns: without one an upsert cannot be."""
-    if not has_unique_index(connection, table, key):
-        raise StopError(
-            f"{table.schema}.{table.name} has no unique index over ({', '.join(key)}).", remedy="Add one, or mend the outbound mapping's `key`."
-        )
 
 
 def has_unique_index(connection: ClientConnection, table: Table, key: Sequence[str]) -> bool:

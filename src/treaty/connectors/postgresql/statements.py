@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from treaty.connectors.interface import DeliveryItem, ItemResult
-from treaty.connectors.postgresql import PostgresqlWrite
-from treaty.connectors.postgresql.session import Table, typed
+from treaty.connectors.postgresql.session import identifier, typed
 from treaty.connectors.postgresql.values import value_text
+from treaty.connectors.tables.catalogue import Table
+from treaty.connectors.tables.settings import TableWrite
+from treaty.connectors.tables.writing import Results, ensure_upserts, result_of
 from treaty.sessions.clients import ClientConnection, sql
 
 ITEMS = sql.Identifier("treaty_items")  # temporary: dropped at the end of the transaction
@@ -39,7 +41,7 @@ class Upsert:
     """Upserts, deletes and archives, guarded by version in a column of the table or in a side table."""
 
     def __init__(
-        self, connection: ClientConnection, table: Table, columns: tuple[str, ...], key: tuple[str, ...], write: PostgresqlWrite, side: Table | None
+        self, connection: ClientConnection, table: Table, columns: tuple[str, ...], key: tuple[str, ...], write: TableWrite, side: Table | None
     ) -> None:
         self._connection = connection
         self._table = table
@@ -48,7 +50,7 @@ class Upsert:
         self._write = write
         self._side = side
 
-    def apply(self, items: Sequence[DeliveryItem]) -> list[tuple[DeliveryItem, ItemResult]]:
+    def apply(self, items: Sequence[DeliveryItem]) -> Results:
         """Write the items; the versions found afterwards tell what became of each."""
         _load(self._connection, self._table, self._columns, items)
         if self._side is not None:
@@ -92,7 +94,7 @@ class Upsert:
                 )
                 insert into treaty_advanced select i.item from {items} i join advanced using (delivery_key)
                 """
-            ).format(items=ITEMS, side=side.identifier)
+            ).format(items=ITEMS, side=identifier(side))
         )
 
     def _upsert(self) -> sql.Composed:
@@ -108,12 +110,12 @@ class Upsert:
         if not changed:
             conflict = sql.SQL("do nothing")
         return sql.SQL("insert into {} as t ({}) select {} from {} i where {} on conflict ({}) {}").format(
-            self._table.identifier, COMMA.join(names), COMMA.join(values), ITEMS, self._wanted("upsert"), COMMA.join(map(sql.Identifier, self._key)), conflict
+            identifier(self._table), COMMA.join(names), COMMA.join(values), ITEMS, self._wanted("upsert"), COMMA.join(map(sql.Identifier, self._key)), conflict
         )  # fmt: skip
 
     def _delete(self) -> sql.Composed:
         return sql.SQL("delete from {} t using {} i where {} and {} and {}").format(
-            self._table.identifier, ITEMS, self._wanted("delete"), self._matches(), self._newer(sql.SQL("i.version"))
+            identifier(self._table), ITEMS, self._wanted("delete"), self._matches(), self._newer(sql.SQL("i.version"))
         )
 
     def _archive(self) -> sql.Composed:
@@ -122,44 +124,36 @@ class Upsert:
         if self._side is None:
             sets.append(sql.SQL("{} = i.version").format(sql.Identifier(self._write.version_column)))
         return sql.SQL("update {} t set {} from {} i where {} and {} and {}").format(
-            self._table.identifier, COMMA.join(sets), ITEMS, self._wanted("archive"), self._matches(), self._newer(sql.SQL("i.version"))
+            identifier(self._table), COMMA.join(sets), ITEMS, self._wanted("archive"), self._matches(), self._newer(sql.SQL("i.version"))
         )
 
-    def _results(self, items: Sequence[DeliveryItem]) -> list[tuple[DeliveryItem, ItemResult]]:
+    def _results(self, items: Sequence[DeliveryItem]) -> Results:
         remote = typed(sql.Identifier("t", self._write.id_column) if self._write.id_column else sql.SQL("null"), "text")
         if self._side is None:
             version, join = sql.Identifier("t", self._write.version_column), sql.Composed([])
         else:
-            version, join = sql.Identifier("s", "version"), sql.SQL("left join {} s using (delivery_key)").format(self._side.identifier)
+            version, join = sql.Identifier("s", "version"), sql.SQL("left join {} s using (delivery_key)").format(identifier(self._side))
         rows = self._connection.execute(
-            sql.SQL("select i.item, {}, {} from {} i {} left join {} t on {}").format(version, remote, ITEMS, join, self._table.identifier, self._matches())
+            sql.SQL("select i.item, {}, {} from {} i {} left join {} t on {}").format(version, remote, ITEMS, join, identifier(self._table), self._matches())
         ).fetchall()
         there = {int(row[0]): (row[1], row[2]) for row in rows}
-        results = []
-        for number, item in enumerate(items):
-            found, remote_id = there.get(number, (None, None))
-            if found is not None and int(found) > item.version:
-                results.append((item, ItemResult(item.delivery_key, "coalesced", f"version {found} is there already", remote_id)))
-            else:
-                results.append((item, ItemResult(item.delivery_key, "acknowledged", "", remote_id)))
-        return results
+        nothing = (None, None)
+        return [(item, result_of(item, *there.get(number, nothing))) for number, item in enumerate(items)]
 
 
 class Insert:
     """Inserts that may come twice: each carries its message's id, and where that is unique a second one changes nothing."""
 
-    def __init__(self, connection: ClientConnection, table: Table, columns: tuple[str, ...], write: PostgresqlWrite, unique_message: bool) -> None:
+    def __init__(self, connection: ClientConnection, table: Table, columns: tuple[str, ...], write: TableWrite, unique_message: bool) -> None:
         self._connection = connection
         self._table = table
         self._columns = columns
         self._message = write.message_column if write.message_column in table.columns else None
         self._unique = unique_message
 
-    def apply(self, items: Sequence[DeliveryItem]) -> list[tuple[DeliveryItem, ItemResult]]:
+    def apply(self, items: Sequence[DeliveryItem]) -> Results:
         """Insert the items as they are: deletes cannot be told to a table of messages."""
-        wrong = [item for item in items if item.op != "upsert"]
-        if wrong:
-            raise ValueError(f"at-least-once inserts rows; {wrong[0].op!r} cannot be told so")
+        ensure_upserts(items)
         _load(self._connection, self._table, self._columns, items)
         names = [sql.Identifier(name) for name in self._columns]
         values = [_cast(self._table, self._columns, number) for number in range(len(self._columns))]
@@ -169,7 +163,7 @@ class Insert:
         conflict: sql.Composable = sql.SQL("on conflict ({}) do nothing").format(sql.Identifier(self._message)) if self._message and self._unique else sql.SQL("")
         self._connection.execute(
             sql.SQL("insert into {} ({}) select {} from {} i order by i.item {}").format(
-                self._table.identifier, COMMA.join(names), COMMA.join(values), ITEMS, conflict
+                identifier(self._table), COMMA.join(names), COMMA.join(values), ITEMS, conflict
             )
         )
         return [(item, ItemResult(item.delivery_key, "acknowledged")) for item in items]

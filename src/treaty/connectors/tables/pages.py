@@ -1,4 +1,4 @@
-"""The rows of one query, kept as the CSV text that PostgreSQL sent: each value in quotes, null as nothing at all."""
+"""The rows of one query, kept as CSV text in the form of PostgreSQL's COPY: each value in quotes, null as nothing at all."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import hashlib
 import mmap
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,6 @@ from treaty.connectors.batches import LOCATOR, table_batches
 from treaty.connectors.exceeded import limit_exceeded
 from treaty.connectors.interface import Refusal
 from treaty.project.declarations import Limits
-from treaty.sessions.clients import ClientConnection, sql
 
 SMALL_BYTES = 1024 * 1024
 BLOCK_BYTES = 4 * 1024 * 1024
@@ -27,10 +26,10 @@ VALUE = re.compile(rb'("(?:[^"]+|"")*")?([,\n])')
 
 
 class Page:
-    """One query's rows: in memory while small, else in a private file. ``names`` are the columns of :meth:`last`."""
+    """One query's rows, header first: in memory while small, else in a private file. ``names`` are the columns of :meth:`last`."""
 
     def __init__(
-        self, connection: ClientConnection, query: sql.Composable, columns: tuple[str, ...], names: Sequence[str], spool: Path, limits: Limits
+        self, content: Iterable[bytes], columns: tuple[str, ...], names: Sequence[str], spool: Path, limits: Limits
     ) -> None:
         self._columns = columns
         self._places = [columns.index(name) for name in names]
@@ -43,10 +42,7 @@ class Page:
         path = spool / f"page-{time.monotonic_ns()}"
         with ExitStack() as stack:
             target: Any = None
-            statement = sql.SQL("copy ({}) to stdout (format csv, header, force_quote *)").format(query)
-            copy = stack.enter_context(stack.enter_context(connection.cursor()).copy(statement))
-            for piece in copy:
-                data = bytes(piece)
+            for data in content:
                 digest.update(data)
                 self.size_bytes += len(data)
                 if target is None:
