@@ -105,6 +105,16 @@ def test_a_position_does_not_go_back(database: TestDatabase) -> None:
     assert ["11"] == [row["id"] for row in table.run()][-1:]
 
 
+@pytest.mark.parametrize("cursor", ["id", "n"])
+def test_numbers_are_paged_as_numbers(database: TestDatabase, cursor: str) -> None:
+    """Pages by a number, with a key and without, follow its value and not its text: 10 comes after 9, and no row is lost."""
+    key = "primary key" if cursor == "id" else ""
+    database.run(f"create table t (id int {key}, n numeric); insert into t select each, each from generate_series(1, 25) each")
+    table = Table(database, cursor=cursor, page_rows=4)
+    assert [str(number) for number in range(1, 26)] == [row["id"] for row in table.run()]
+    assert [] == table.run()
+
+
 def test_rows_without_a_position_are_read_too(database: TestDatabase) -> None:
     """A null or infinite cursor value loses no row (C4)."""
     database.run("create table t (id int primary key, at timestamptz); insert into t values (1, null), (2, 'infinity'), (3, '2026-01-01 00:00:00.000001')")

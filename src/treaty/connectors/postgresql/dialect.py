@@ -24,13 +24,13 @@ class PostgresqlDialect:
         """Give all rows."""
         order = self._table.primary_key or self._columns
         casts = {name: "" if self._table.columns[name].category in "BDNS" else "::text" for name in order}
-        by = COMMA.join(sql.SQL("{}" + casts[name]).format(sql.Identifier(name)) for name in order)
-        return self._copy(sql.SQL("select {} from {} order by {}").format(self._texts(), identifier(self._table), by))
+        by = COMMA.join(sql.SQL("{}" + casts[name]).format(_named(name)) for name in order)
+        return self._copy(sql.SQL("select {} from {} t order by {}").format(self._texts(), identifier(self._table), by))
 
     def without_position(self, position: Position) -> Iterator[bytes]:
         """Give the rows that have none."""
         return self._copy(
-            sql.SQL("select {} from {} where not ({}) order by {}").format(
+            sql.SQL("select {} from {} t where not ({}) order by {}").format(
                 self._texts(), identifier(self._table), _regular(position), _order(position)
             )
         )
@@ -42,7 +42,7 @@ class PostgresqlDialect:
             beyond = _from_overlap(position, after) if overlap else _beyond(position, after)
         ties = sql.SQL("only" if len(position.names) > 1 else "with ties")
         return self._copy(
-            sql.SQL("select {} from {} where {} and {} order by {} fetch first {} rows {}").format(
+            sql.SQL("select {} from {} t where {} and {} order by {} fetch first {} rows {}").format(
                 self._texts(), identifier(self._table), _regular(position), beyond, _order(position), sql.Literal(page_rows), ties
             )
         )
@@ -53,7 +53,7 @@ class PostgresqlDialect:
         if after is not None:
             before = sql.SQL("({}) < ({})").format(COMMA.join(_literals(position, last)), COMMA.join(_literals(position, after)))
         row = self._connection.execute(
-            sql.SQL("select exists (select from {} where {} and {}), {}").format(
+            sql.SQL("select exists (select from {} t where {} and {}), {}").format(
                 identifier(self._table), _regular(position), _beyond(position, last), before
             )
         ).fetchone()
@@ -64,7 +64,7 @@ class PostgresqlDialect:
         texts = sql.SQL(" || ',' || ").join(
             sql.SQL("coalesce(md5({}), '')").format(_text_of(self._table.columns[name])) for name in self._columns
         )
-        query = sql.SQL("select count(*), md5(string_agg(md5({}), '' order by {})) from {} where {} and {} and not {}").format(
+        query = sql.SQL("select count(*), md5(string_agg(md5({}), '' order by {})) from {} t where {} and {} and not {}").format(
             texts, _order(position), identifier(self._table), _regular(position), _from_overlap(position, last), _beyond(position, last)
         )
         row = self._connection.execute(query).fetchone()
@@ -80,16 +80,21 @@ class PostgresqlDialect:
                 yield bytes(piece)
 
 
+def _named(name: str) -> sql.Composable:
+    """Return the column of the table: a bare name in ORDER BY would be the text of the select list, where 10 comes before 9."""
+    return sql.Identifier("t", name)
+
+
 def _regular(position: Position) -> sql.Composable:
     """The rows that have a position."""
-    parts = [sql.SQL("{} is not null").format(sql.Identifier(name)) for name in position.names]
+    parts = [sql.SQL("{} is not null").format(_named(name)) for name in position.names]
     if position.columns[0].category == "D":
-        parts.append(sql.SQL("isfinite({})").format(sql.Identifier(position.names[0])))
+        parts.append(sql.SQL("isfinite({})").format(_named(position.names[0])))
     return sql.SQL("({})").format(sql.SQL(" and ").join(parts))
 
 
 def _order(position: Position) -> sql.Composable:
-    return COMMA.join(map(sql.Identifier, position.names))
+    return COMMA.join(map(_named, position.names))
 
 
 def _beyond(position: Position, last: tuple[str, ...]) -> sql.Composable:
@@ -107,7 +112,7 @@ def _from_overlap(position: Position, last: tuple[str, ...]) -> sql.Composable:
         elif position.overlap.isdecimal():
             amount = sql.Literal(int(position.overlap))
         low = sql.SQL("{} - {}").format(low, amount)
-    return sql.SQL("{} >= {}").format(sql.Identifier(position.names[0]), low)
+    return sql.SQL("{} >= {}").format(_named(position.names[0]), low)
 
 
 def _literals(position: Position, last: tuple[str, ...]) -> list[sql.Composable]:
@@ -122,4 +127,4 @@ def _text_of(column: Column) -> sql.Composable:
         form = "to_jsonb({}) #>> '{{}}'"
     else:
         form = "{}::text"
-    return sql.SQL(form).format(sql.Identifier(column.name))
+    return sql.SQL(form).format(_named(column.name))

@@ -1,0 +1,58 @@
+"""The connector ``mariadb``: tables of MariaDB and MySQL, read as they are or as they grow, written by upsert or insert."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from treaty.connectors.configuration import read_configuration
+from treaty.connectors.interface import Connector, Site
+from treaty.connectors.secrets import Secret
+from treaty.connectors.tables.settings import TableRead, TableWrite
+from treaty.project.declarations import System, declared
+
+if TYPE_CHECKING:
+    from treaty.connectors.mariadb.sink import MariadbSink
+    from treaty.connectors.mariadb.source import MariadbSource
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MariadbConnection:
+    """``connection:`` of a MariaDB or MySQL database. No option file is read, and no file of this machine is ever sent."""
+
+    host: str = declared("name or address of the server; its port and it are all that is reached", example="shop.example.com")
+    port: int = declared("the server's port", default=3306)
+    database: str = declared("the database; tables of others are named `database.table`", example="shop")
+    user: str = declared("the user", example="env:SHOP_USER")
+    password: Secret | None = declared("the user's password, as a reference", default=None, example="env:SHOP_PASSWORD", secret=True)
+    tls: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] | None = declared(
+        "how TLS is used; verify-full, but prefer on a private network that the installation lists", default=None
+    )
+    tls_ca: str | None = declared("a file in the project with the authorities to trust; else the system's", default=None, example="shop-ca.pem")
+    connect_seconds: int = declared("how long to wait for a connection", default=10)
+    answer_seconds: int = declared("how long to wait for an answer to one statement", default=300)
+    lock_seconds: int = declared("sinks: how long to wait for another's lock", default=10)
+
+
+def _configure(system: System) -> MariadbConnection:
+    return read_configuration(MariadbConnection, system.connection, f"systems/{system.name}, connection")
+
+
+def open_mariadb_source(system: System, site: Site) -> MariadbSource:
+    """Open a database for reading; it is connected to when it is first read."""
+    from treaty.connectors.mariadb.source import MariadbSource
+
+    return MariadbSource(_configure(system), site)
+
+
+def open_mariadb_sink(system: System, site: Site) -> MariadbSink:
+    """Open a database for writing; it is connected to when it is first written."""
+    from treaty.connectors.mariadb.sink import MariadbSink
+
+    return MariadbSink(_configure(system), site)
+
+
+CONNECTOR = Connector(
+    kind="mariadb", connection=MariadbConnection, read=TableRead, write=TableWrite,
+    open_source=open_mariadb_source, open_sink=open_mariadb_sink, modes=frozenset({"upsert", "at-least-once"}),
+)  # fmt: skip
