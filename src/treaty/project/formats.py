@@ -38,7 +38,7 @@ FORMATS: Mapping[str, StreamFormat] = MappingProxyType(
             StreamFormat("parquet", "columns", "parquet", (".parquet",), (b"PAR1",)),
             StreamFormat("excel", "columns", "excel", (".xlsx", ".xlsm"), (b"PK\3\4",)),
             StreamFormat("edifact", "json", "edifact", (".edi", ".edifact"), (b"UNA", b"UNB")),
-            StreamFormat("x12", "json", "x12", (".x12",), (b"ISA",)),
+            StreamFormat("x12", "json", "x12", (".x12", ".edi"), (b"ISA",)),
             StreamFormat("table", "columns", None),
         )
     }
