@@ -106,7 +106,7 @@ def test_mapped_fields_are_those_of_the_model() -> None:
     """UBL and CII map the same fields: all that the model has, but for those that only a decision fills."""
     project = load("einvoice")
     model = {each.name for each in project.models["invoice"].properties}
-    for mapping in project.mappings.values():
+    for mapping in (each for each in project.mappings.values() if each.name.startswith(("ubl", "cii"))):
         assert model - {"vat_total", "vat_total_accounting"} == set(mapping.fields), mapping.name
 
 
