@@ -14,6 +14,7 @@ from treaty.connectors.files import FilesConnection, FilesSource
 from treaty.connectors.interface import Refusal, Site, StreamRequest
 from treaty.engines.duckdb.conform import conform_sql
 from treaty.engines.duckdb.frames import Inputs
+from treaty.engines.duckdb.structures import observed_lists
 from treaty.project.declarations import ClientProject, Limits
 from treaty.sessions.duckdb import open_engine
 from treaty.settings import RuntimeSettings
@@ -50,7 +51,8 @@ def conform_folder(project: ClientProject, mapping: str, folder: Path) -> Confor
     engine = open_engine(Limits(memory_megabytes=MEMORY_MEGABYTES), None, RuntimeSettings.from_environment())
     try:
         engine.register("read_documents", pa.table({"origin": [name for name, _ in documents], "payload": [text for _, text in documents]}))
-        found = engine.execute(conform_sql(compiled, LANDED, Inputs(as_of="2026-11-21")))
+        lists = observed_lists(engine, compiled.stream, compiled.roots, "SELECT payload FROM read_documents")
+        found = engine.execute(conform_sql(compiled, LANDED, Inputs(as_of="2026-11-21", lists=lists)))
         names = [each[0] for each in found.description]
         rows = [dict(zip(names, row, strict=True)) for row in found.fetchall()]
     finally:
