@@ -65,6 +65,21 @@ def test_x12_invoices_have_their_own_totals(einvoice: ClientProject, tmp_path: P
         assert int(stated(text, r"CTT\*(\d+)")) == len(row["lines"])
 
 
+def test_x12_orders_have_as_many_lines_as_they_say(tmp_path: Path) -> None:
+    """Each public 850 that is whole has its number, and as many lines as its CTT says; the one that lost a terminator is refused."""
+    names = ["x12.850.edi", "x12.850.issue135.edi", "x12.850a.edi"]
+    for name in names:
+        shutil.copy(EDI / name, tmp_path)
+    found = conform_folder(client_project(load_project(catalog_folder() / "order"), "main"), "x12.orders", tmp_path)
+    assert names == sorted(found.rows)
+    assert ["wrong-control-number", "wrong-control-number", "wrong-count"] == sorted(each.reason for each in found.refusals)
+    for name, row in found.rows.items():
+        text = (EDI / name).read_text(encoding="utf-8-sig")
+        text = text[text.rindex("ST*850") :]
+        assert ("good", stated(text, r"BEG\*\d+\*\w+\*([^*~]+)")) == (row["_state"], row["number"])
+        assert int(stated(text, r"CTT\*(\d+)")) == row["stated_line_count"] == len(row["lines"])
+
+
 def comparable(value: Any) -> Any:
     """Return a number for what looks like one."""
     try:
