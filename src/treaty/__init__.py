@@ -34,8 +34,8 @@ if TYPE_CHECKING:
     from treaty.operations.check import check as check
     from treaty.operations.correct import CorrectResult as CorrectResult
     from treaty.operations.correct import correct as correct
-    from treaty.operations.coverage import CoverageResult as CoverageResult
     from treaty.operations.coverage import coverage as coverage
+    from treaty.operations.covering.results import CoverageResult as CoverageResult
     from treaty.operations.deciding.drafting import CodeListResult as CodeListResult
     from treaty.operations.deciding.drafting import DraftResult as DraftResult
     from treaty.operations.deciding.drafting import add_to_code_list as add_to_code_list
@@ -91,7 +91,8 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "errors": ("TreatyError", "UsageError", "StopError", "RetryError", "SetAsideError", "DefectError"),
     "hooks": ("hook",),
     "operations.check": ("check", "CheckResult"),
-    "operations.coverage": ("coverage", "CoverageResult"),
+    "operations.coverage": ("coverage",),
+    "operations.covering.results": ("CoverageResult",),
     "operations.doctor": ("doctor", "DoctorResult"),
     "operations.functions": ("functions", "FunctionsResult"),
     "operations.init": ("init", "InitResult"),

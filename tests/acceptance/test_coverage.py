@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from command_line import treaty
+from small_project import write_small_project
 
 from treaty.operations.demo import make_demo
 from treaty.project.files import catalog_folder
@@ -72,3 +73,20 @@ def test_an_unmapped_code_is_counted_by_its_value(project: Path) -> None:
     (project / "inbox/corva/crm/late.jsonl").write_text(CODE_OF_NO_LIST, encoding="utf-8")
     assert treaty("run", "--client", "corva", "--flow", "contacts", "--project", project).status == 0
     assert {("unmapped", "corva", "contact-status-words", "on the moon"): (None, 1)} == changed(before, lines_of(project))
+
+
+def test_odd_cases_that_nobody_decided_are_listed(project: Path) -> None:
+    """Placeholders, zeros, negatives and records alike but for their key are counted by client; what a decision governs is said to be decided."""
+    write_small_project(project, ("ada", "bob"))
+    for client, more in (("ada", "T4;N/A;0\nT5;box;-3\n"), ("bob", "")):
+        (project / "inbox" / client).mkdir(parents=True)
+        (project / "inbox" / client / "things.csv").write_text("id;name;size\nT1;ball;2\nT2;ball;2\nT3;house;7\n" + more, encoding="utf-8")
+    assert treaty("run", "--project", project).status == 0
+    found = treaty("coverage", "--json", "--project", project).json["edge_cases"]
+    told = {(each["client"], each["field"], each["case"], each["records"], tuple(each["decisions"])) for each in found}
+    decided = ("things-without-size-are-small",)
+    assert {
+        ("ada", "name", "placeholder", 1, ()), ("ada", "size", "zero", 1, decided), ("ada", "size", "negative", 1, decided),
+        ("ada", "", "duplicate", 2, ()), ("bob", "", "duplicate", 2, ()),
+    } == told  # fmt: skip
+    assert ["N/A"] == next(each["sample_values"] for each in found if each["case"] == "placeholder")

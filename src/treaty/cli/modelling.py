@@ -90,6 +90,9 @@ def do_coverage(arguments: argparse.Namespace, output: Output) -> int:
     if result.unmapped_values:
         values = [(each.decision, each.client, each.value, each.records) for each in result.unmapped_values]
         output.table(("decision", "client", "unmapped value", "records"), values, title="Values that no code list covers")
+    if undecided := [each for each in result.edge_cases if not each.decisions]:
+        cases = [(each.model, each.client, each.field, each.case, each.records, each.sample_values) for each in undecided]
+        output.table(("model", "client", "field", "case", "records", "values"), cases, title="Edge cases in the data that nobody has decided")
     if result.never_fired:
         output.table(("decision", "client"), [(each.decision, each.client) for each in result.never_fired], title="Decisions that never fired")
     states = [each.state for model in result.models for each in model.fields]

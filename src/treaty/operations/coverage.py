@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from treaty.clock import Clock, system_clock
 from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.functions import FUNCTIONS
 from treaty.compiler.lineage import children, decisions_in, walk
 from treaty.compiler.mapping import compile_mapping
+from treaty.operations.covering.results import CoverageResult, FieldCoverage, ModelCoverage
 from treaty.operations.records import ensure_model
 from treaty.operations.workspace import Folder, find_workspace
 from treaty.project.declarations import ClientProject, DataContract, SchemaProperty
@@ -18,60 +19,8 @@ from treaty.project.overlays import client_project, clients, running_mappings
 STATES = ("ungoverned", "governed", "copied", "constant")
 
 
-@dataclass(frozen=True, slots=True)
-class FieldCoverage:
-    """One field: governed (by decisions), copied, constant, or ungoverned, and the mappings that fill it.
-
-    A field is ungoverned where nothing fills it, or where a cell chooses outside of any decision.
-    """
-
-    field: str
-    state: str
-    decisions: tuple[str, ...]
-    mappings: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class ModelCoverage:
-    """The fields of one model for one client, groups' fields as ``lines.quantity``."""
-
-    model: str
-    client: str
-    fields: tuple[FieldCoverage, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class UnmappedValue:
-    """A source value that a code list does not name, and in how many current records it stands."""
-
-    decision: str
-    client: str
-    mapping: str
-    value: str
-    records: int
-
-
-@dataclass(frozen=True, slots=True)
-class NeverFired:
-    """A decision that runs for a client and has changed no current record."""
-
-    decision: str
-    client: str
-    passed: int  # records that went through it
-
-
-@dataclass(frozen=True, slots=True)
-class CoverageResult:
-    """Coverage of the folder's project; values and firing are those of what has landed, and empty where nothing ``ran`` yet."""
-
-    models: tuple[ModelCoverage, ...]
-    unmapped_values: tuple[UnmappedValue, ...]
-    never_fired: tuple[NeverFired, ...]
-    ran: bool
-
-
 def coverage(
-    project: Folder = None, *, environment: str | None = None, models: Sequence[str] = (), client: str | None = None
+    project: Folder = None, *, environment: str | None = None, models: Sequence[str] = (), client: str | None = None, clock: Clock = system_clock
 ) -> CoverageResult:
     """Work out the coverage of a project folder; reads the lake only where there is one."""
     workspace = find_workspace(project, environment)
@@ -79,24 +28,32 @@ def coverage(
     for model in models:
         ensure_model(workspace, model)
     covered: list[ModelCoverage] = []
+    views: dict[str, ClientProject] = {}
     compiled: dict[str, list[CompiledMapping]] = {}
     for name in [client] if client else clients(workspace.project):
-        resultant = client_project(workspace.project, name)
+        views[name] = resultant = client_project(workspace.project, name)
         mappings = [compile_mapping(resultant, each) for each in running_mappings(resultant) if resultant.mappings[each].inbound]
         compiled[name] = [each for each in mappings if not models or each.model in models]
         covered += [_cover(resultant, contract, mappings) for contract in resultant.models.values() if not models or contract.name in models]
     if not workspace.has_lake:
-        return CoverageResult(tuple(covered), (), (), False)
-    from treaty.operations.covering import never_fired, unmapped_values  # the engine is loaded only where there is something to count
+        return CoverageResult(tuple(covered), (), (), (), False)
+    from treaty.operations.covering.observed import observed_edge_cases  # the engine is loaded only where there is something to count
+    from treaty.operations.covering.values import never_fired, unmapped_values
 
     with workspace.open() as session:
         values = tuple(unmapped_values(session, [each for group in compiled.values() for each in group]))
         silent = tuple(
             each
             for name, group in compiled.items()
-            for each in never_fired(session, client_project(workspace.project, name), group)
+            for each in never_fired(session, views[name], group)
         )
-    return CoverageResult(tuple(covered), values, silent, True)
+        odd = tuple(
+            each
+            for contract in workspace.project.models.values()
+            if not models or contract.name in models
+            for each in observed_edge_cases(session, views, contract, clock().date().isoformat())
+        )
+    return CoverageResult(tuple(covered), values, silent, odd, True)
 
 
 def _cover(project: ClientProject, contract: DataContract, mappings: Sequence[CompiledMapping]) -> ModelCoverage:

@@ -15,7 +15,7 @@ from treaty.engines.duckdb.structures import observed_lists
 from treaty.flows.references import inputs_of, newest_landed
 from treaty.lake.reads import decision_counts
 from treaty.lake.scope import OneClient
-from treaty.operations.coverage import NeverFired, UnmappedValue
+from treaty.operations.covering.results import NeverFired, UnmappedValue
 from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
 
