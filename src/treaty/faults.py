@@ -49,6 +49,10 @@ FAULT_POINTS: dict[str, str] = {
     "commit.pre_commit": "everything is written, the transaction is open",
     "commit.post_commit": "the transaction is committed, the lock is held",
     "commit.unlocked": "the lock is given back, the caller does not know yet",
+    "compact.flushed": "rows of the catalog are in files, nothing is merged",
+    "compact.expired": "old snapshots are forgotten, their files are there",
+    "compact.merged": "a table's files are merged, the old ones are there",
+    "compact.cleaned": "old files are removed, nobody has noted that compaction is done",
     "sweep.pre_delete": "orphaned files are found, none is deleted",
 }
 _hits: dict[str, int] = {}

@@ -19,8 +19,8 @@ from treaty.compiler.lineage import governed_by, walk
 from treaty.compiler.types import BOOLEAN, DATE, INTEGER, STRING, ListType, StructType, Type, parse_type
 from treaty.project.declarations import ClientProject, DataContract, DecisionRecord, EntityMapping, FieldMapping, SchemaProperty, Stream
 
-DURATION = re.compile(r"(\d+)\s*(s|m|h|d)$")
-SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)$")
+SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
 
 
 def seconds_of(text: str | None) -> int:

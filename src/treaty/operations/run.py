@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import date
+from datetime import date, timedelta
 from typing import TypeAlias
 from uuid import uuid4
 
 from treaty.clock import Clock, system_clock
+from treaty.compiler.mapping import seconds_of
 from treaty.errors import UsageError
 from treaty.faults import faultpoint
 from treaty.flows.correcting import expire_corrections
 from treaty.flows.results import RunResult
 from treaty.flows.running import RunSettings, run_flows
 from treaty.lake.applied import AppliedFiles, newest_applied, store_applied
+from treaty.lake.compaction import compact_if_due
 from treaty.lake.schema import prepare_lake
 from treaty.lake.sweep import sweep_if_due
 from treaty.operations.shapes import dump
@@ -71,6 +73,8 @@ def run(
             result = RunResult(settings.run_id, run_flows(session, running, settings), applied.applied_id, differs)
             state = "ok" if result.ok else "failed"
             sweep_if_due(session)
+            upkeep = running.settings.upkeep
+            compact_if_due(session, after_files=upkeep.compact_after_files, keep=timedelta(seconds=seconds_of(upkeep.keep_snapshots)))
             faultpoint("run.done")
         finally:
             _end(session, settings, state, result)

@@ -90,6 +90,17 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Upkeep:
+    """How the lake is kept in order; runs see to it."""
+
+    compact_after_files: int = declared("compact once so many files have come since the last time; 0 is never", default=400)
+    keep_snapshots: str = declared(
+        "how long the files that compaction replaced are kept, for readers that began before it; history is rows and stays for good",
+        default="1h", example="1d", form="duration",
+    )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Environment(Positioned):
     """One place where the project runs, with its own state."""
 
@@ -117,6 +128,7 @@ class ProjectSettings(Positioned):
         "who answers for what: a name and how to reach them", factory=dict, example={"finance": "finance@example.com"}
     )
     limits: Limits = declared("the most Treaty takes of anything", factory=Limits)
+    upkeep: Upkeep = declared("how the lake is kept in order", factory=Upkeep)
     alerts: Mapping[str, str] = declared("where alerts go: a route's name and its address", factory=dict)
 
 
