@@ -61,7 +61,7 @@ def test_x12_invoices_have_their_own_totals(einvoice: ClientProject, tmp_path: P
         text = (EDI / name).read_text(encoding="utf-8-sig")
         assert Decimal(stated(text, r"TDS\*(\d+)")) / 100 == row["amount_due"] == row["gross_total"]
         assert stated(text, r"BIG\*\d+\*([^*~]+)") == row["number"]
-        assert Decimal(stated(text, r"AMT\*1\*([\d.]+)")) == row["sum_of_lines"] == sum(line["net_amount"] or 0 for line in row["lines"]) or name[7] in "cd"
+        assert Decimal(stated(text, r"AMT\*1\*([\d.]+)")) == row["sum_of_lines"] == sum(line["net_amount"] for line in row["lines"])
         assert int(stated(text, r"CTT\*(\d+)")) == len(row["lines"])
 
 
