@@ -100,8 +100,12 @@ class CompiledMapping:
 
     @cached_property
     def version(self) -> str:
-        """A hash of everything that can change a value, the definitions of the functions it calls included; the client is no part of it."""
-        what = (FUNCTIONS_VERSION, self.stream, self.scopes, self.fields, self.edge_cases, self.rules, self.keys, definitions_used(*self.roots))
+        """A hash of everything that can change a value, the definitions of the functions it calls included.
+
+        The client is no part of it, nor how a cell is spelled and whether the standard or an overlay says it.
+        """
+        fields = tuple((each.name, each.type, each.cell, each.node, each.required) for each in self.fields)
+        what = (FUNCTIONS_VERSION, self.stream, self.scopes, fields, self.edge_cases, self.rules, self.keys, definitions_used(*self.roots))
         return hashlib.sha256(repr(what).encode()).hexdigest()
 
     def for_client(self, client: str) -> CompiledMapping:

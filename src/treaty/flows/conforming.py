@@ -110,12 +110,12 @@ def conform(work: Work) -> dict[str, int]:
     with exclusively(session, f"conform|{mapping.client}|{mapping.name}"), resolving(session, mapping.client, mapping.model):
         cursor = read_cursor(session, work.scope, MAPPING, mapping.name)
         done = cursor.position if cursor.position.get("generation") == work.generation else {}
-        chunks = _pending(work, done)
+        chunks = pending_chunks(work, done)
         if not chunks:
             return {}
         ensure_model(session, mapping.model, {each.name: each.type for each in mapping.fields})
         if not done and work.generation > 1:  # readers go from one generation to the next at once
-            _find_left_out(work)
+            find_left_out(work)
             chunks = [replace(each, condition=f"{each.condition} and _landed_id not in (select _landed_id from {LEFT_OUT})") for each in chunks]
             return _conform_chunks(work, chunks, cursor, begins=True)
         states: dict[str, int] = {}
@@ -126,7 +126,7 @@ def conform(work: Work) -> dict[str, int]:
         return states
 
 
-def _pending(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
+def pending_chunks(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
     """Return what landed after the cursor, cut into chunks: small batches together, one large arrival by ranges of its records."""
     most = DOCUMENTS_A_CHUNK.get(shape_of_format(work.mapping.stream.format), ROWS_A_CHUNK)
     batch, locator = int(done.get("batch", 0)), int(done.get("locator", 0))
@@ -155,17 +155,8 @@ def _pending(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
 
 def _conform_chunks(work: Work, chunks: Sequence[Chunk], cursor: CursorPosition, *, begins: bool) -> dict[str, int]:
     """Conform chunks one after the other, then resolve and commit them together."""
-    session, mapping, last = work.session, work.mapping, chunks[-1]
-    versions = {"mapping": mapping.version, "fired": list(mapping.decisions), "references": work.references}
-    batch = open_batch(
-        session, work.scope, "conform", stream=mapping.stream.name, mapping=mapping.name, applied_id=work.applied_id,
-        generation=work.generation, as_of=date.fromisoformat(work.as_of), versions=versions,
-    )  # fmt: skip
-    position = {"generation": work.generation, "version": mapping.version, "batch": last.batch, "references": work.references}
-    position["applied"] = work.applied_id
-    if last.locator is not None:
-        position["locator"] = last.locator
-    fence = Fence(mapping.client, MAPPING, mapping.name, cursor.seq, position)
+    session = work.session
+    batch, fence = begin_batch(work, chunks[-1], cursor.seq)
     faultpoint("conform.pre_query")
     files = run_query(work, chunks, batch)
     faultpoint("conform.done")
@@ -176,7 +167,22 @@ def _conform_chunks(work: Work, chunks: Sequence[Chunk], cursor: CursorPosition,
     return resolve_and_commit(session, batch, chunk_task(work, batch, files, replaces=replaces), fence, new_generation=begins, also=also)
 
 
-def _find_left_out(work: Work) -> None:
+def begin_batch(work: Work, last: Chunk, seq: int) -> tuple[Batch, Fence]:
+    """Open the batch of a piece of work, and say where the mapping's cursor goes with it: from ``seq`` to behind the last chunk."""
+    mapping = work.mapping
+    versions = {"mapping": mapping.version, "fired": list(mapping.decisions), "references": work.references}
+    batch = open_batch(
+        work.session, work.scope, "conform", stream=mapping.stream.name, mapping=mapping.name, applied_id=work.applied_id,
+        generation=work.generation, as_of=date.fromisoformat(work.as_of), versions=versions,
+    )  # fmt: skip
+    position: dict[str, Any] = {"generation": work.generation, "version": mapping.version, "batch": last.batch, "references": work.references}
+    position["applied"] = work.applied_id
+    if last.locator is not None:
+        position["locator"] = last.locator
+    return batch, Fence(mapping.client, MAPPING, mapping.name, seq, position)
+
+
+def find_left_out(work: Work) -> None:
     """Keep what was left out of the generation before for reasons that no mapping knows of: by a steward, as an echo, or erased."""
     tables = ModelTables(work.mapping.model)
     before = f"_client = {quote_text(work.mapping.client)} and _mapping = {quote_text(work.mapping.name)} and _generation = {work.generation - 1}"
@@ -189,11 +195,24 @@ def _find_left_out(work: Work) -> None:
 
 
 def _ensure_not_ruinous(work: Work, batch: Batch, files: tuple[Path, ...]) -> None:
+    """Refuse a ruinous new generation: see :func:`ensure_not_ruinous`. Nothing of the batch is kept then."""
+    try:
+        ensure_not_ruinous(work)
+    except StopError:
+        discard(work.session, batch, [])
+        for path in files:
+            path.unlink(missing_ok=True)
+        raise
+
+
+def ensure_not_ruinous(work: Work) -> None:
     """Refuse a new generation that would send most of what is canonical into quarantine: a mistyped path, not a decision.
 
     Leaving records out on purpose is a scope decision, which this does not touch. Raises StopError; nothing has been written.
     """
     mapping = work.mapping
+    if table_columns(work.session, contribution_table(mapping.model)) is None:
+        return
     canonical = current_contributions(ModelTables(mapping.model), mapping.client, "c._landed_id", f"c._mapping = {quote_text(mapping.name)}")
     row = work.session.duck.execute(f"""
         select count(*), count(*) filter (where _landed_id in (select _landed_id from set_aside where _state = 'quarantined')),
@@ -201,9 +220,6 @@ def _ensure_not_ruinous(work: Work, batch: Batch, files: tuple[Path, ...]) -> No
     before, lost, example = row or (0, 0, None)
     if lost < FEW_LOST or lost * 2 <= before:
         return
-    discard(work.session, batch, [])
-    for path in files:
-        path.unlink(missing_ok=True)
     raise StopError(
         f"As it is applied now, {mapping.name} would send {lost} of {before} canonical records of {mapping.client} into quarantine ({example}).",
         remedy="Nothing was changed: what was canonical stays. Mend the mapping or the decision and apply again; `treaty try` shows one record.",

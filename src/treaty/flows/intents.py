@@ -17,6 +17,7 @@ from treaty.engines.duckdb.outbound import outbound_sql
 from treaty.engines.duckdb.paths import quote_name
 from treaty.faults import faultpoint
 from treaty.lake.current import ModelTables, current_golden
+from treaty.lake.names import LAKE
 from treaty.lake.relationships import as_read, relationships
 from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
@@ -85,21 +86,25 @@ def derive(session: Session, project: ClientProject, mapping: CompiledOutbound, 
 
 
 def outbound_rows(session: Session, project: ClientProject, mapping: CompiledOutbound, where: str, as_of: str) -> Iterator[dict[str, Any]]:
-    """Yield golden records as the sink's rows, with ``_hash`` of what the sink takes and ``_key``; those that it is to lose come first.
+    """Yield golden records as the sink's rows, as :func:`outbound_query` gives them; those that it is to lose come first."""
+    reader = session.duck.execute(f"{outbound_query(session, project, mapping, where, as_of)} order by _wanted, _canonical_id")
+    for batch in reader.to_arrow_reader(BATCH_ROWS):
+        yield from batch.to_pylist()
+
+
+def outbound_query(session: Session, project: ClientProject, mapping: CompiledOutbound, where: str, as_of: str, catalog: str = LAKE) -> str:
+    """Return SQL for golden records as the sink's rows, with ``_wanted``, ``_hash`` of what the sink takes and ``_key``.
 
     One whose reference has waited too long for its target is none that the sink is to have.
     """
-    golden = current_golden(ModelTables(mapping.model), mapping.client, where=where)
-    golden = as_read(session, golden, {mapping.client: relationships(project, mapping.model)}, session.clock())
+    golden = current_golden(ModelTables(mapping.model, catalog), mapping.client, where=where)
+    golden = as_read(session, golden, {mapping.client: relationships(project, mapping.model)}, session.clock(), catalog)
     shaped = outbound_sql(mapping, golden, as_of)
     texts = ", ".join(f"coalesce(CAST({quote_name(each.name)} AS VARCHAR), chr(0))" for each in mapping.columns) or "''"
     key = " || '|' || ".join(f"CAST({quote_name(each)} AS VARCHAR)" for each in mapping.key) or "CAST(_canonical_id AS VARCHAR)"
-    reader = session.duck.execute(
-        f"""select * replace (_wanted and not _deleted and _missing is null as _wanted), md5(concat_ws(chr(31), {texts})) as _hash, {key} as _key
-            from ({shaped}) order by _wanted, _canonical_id"""
-    )
-    for batch in reader.to_arrow_reader(BATCH_ROWS):
-        yield from batch.to_pylist()
+    return f"""
+        select * replace (_wanted and not _deleted and _missing is null as _wanted), md5(concat_ws(chr(31), {texts})) as _hash, {key} as _key
+        from ({shaped})"""
 
 
 def _intents(session: Session, project: ClientProject, mapping: CompiledOutbound, seen: int, as_of: str) -> Iterator[Intent]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -174,6 +174,24 @@ def _extract_all(
 
 
 # ---- deliver
+
+
+def deliver_flows(
+    session: Session, project: Project, settings: RunSettings, only: Collection[str]
+) -> tuple[tuple[DeliveryResult, ...], tuple[Problem, ...]]:
+    """Deliver what sinks are to get that they were not told of, for some clients; nothing is extracted."""
+    results: list[DeliveryResult] = []
+    problems: list[Problem] = []
+    for client in clients(project):
+        if client not in only:
+            continue
+        resultant = client_project(project, client)
+        for flow in resultant.flows.values():
+            outbound = [compile_outbound(resultant, name) for name in flow.mappings if name in resultant.mappings and not resultant.mappings[name].inbound]
+            sent, trouble = _deliver_all(session, resultant, outbound, settings)
+            results += sent
+            problems += trouble
+    return tuple(results), tuple(problems)
 
 
 def _deliver_all(

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from treaty.faults import faultpoint
 from treaty.lake.batches import open_batch
-from treaty.lake.commit import commit, prepare_rows
+from treaty.lake.commit import Part, commit, prepare_rows
 from treaty.lake.cursors import Fence
 from treaty.lake.names import lake_table, uuid8
 from treaty.lake.schema import table_columns
@@ -52,13 +52,23 @@ def _read(session: Session, which: str, *parameters: str) -> AppliedFiles | None
 
 
 def store_applied(session: Session, files: Mapping[str, bytes], content_hash: str) -> AppliedFiles:
-    """Apply a project: keep its files, as the one that runs from now on. Raises ``RetryError`` if another was applied meanwhile."""
-    scope = AllClients("apply")
-    row = session.duck.execute(
-        f"select coalesce(max(seq), 0) from {lake_table('cursor')} where _client = '*' and system = '{CURSOR}' and stream = ''"
-    ).fetchone()
-    number = int(row[0]) if row else 0
-    batch = open_batch(session, scope, "apply")
+    """Apply a project that changes nothing in the lake: keep its files. Raises ``RetryError`` if another was applied meanwhile."""
+    applied, part = prepare_applied(session, files, content_hash)
+    faultpoint("apply.pre_commit")
+    commit(session, AllClients("apply"), part.writes, batch=part.batch, fences=part.fences, message=f"apply {applied.applied_id}")
+    faultpoint("apply.post_commit")
+    return applied
+
+
+def next_applied_id(session: Session, content_hash: str) -> str:
+    """Return the id of a project if it is the next one that is applied."""
+    return str(uuid8("applied", str(_applies(session)), content_hash))
+
+
+def prepare_applied(session: Session, files: Mapping[str, bytes], content_hash: str, plan_id: str | None = None) -> tuple[AppliedFiles, Part]:
+    """Return the project as the one that runs once the part is committed; the plan that it follows is kept with its batch."""
+    number = _applies(session)
+    batch = open_batch(session, AllClients("apply"), "apply", versions={"plan": plan_id} if plan_id else None)
     applied_id = str(uuid8("applied", str(number), content_hash))
     applied = AppliedFiles(applied_id, content_hash, files, batch.started_at, session.who)
     written = {
@@ -66,10 +76,36 @@ def store_applied(session: Session, files: Mapping[str, bytes], content_hash: st
         "who": session.who, "_batch": batch.number,
     }  # fmt: skip
     fence = Fence("*", CURSOR, "", number, {"applied_id": applied_id})
-    faultpoint("apply.pre_commit")
-    commit(session, scope, [prepare_rows(session, batch, "applied", [written])], batch=batch, fences=[fence], message=f"apply {applied_id}")
-    faultpoint("apply.post_commit")
-    return applied
+    return applied, Part(batch, [prepare_rows(session, batch, "applied", [written])], [fence])
+
+
+def _applies(session: Session) -> int:
+    row = session.duck.execute(
+        f"select coalesce(max(seq), 0) from {lake_table('cursor')} where _client = '*' and system = '{CURSOR}' and stream = ''"
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Apply:
+    """One apply: which project, when, who, by which plan (None for the short way), and the batch that it was."""
+
+    applied_id: str
+    applied_at: datetime
+    who: str
+    plan_id: str | None
+    content_hash: str
+    batch: int
+
+
+def list_applies(session: Session) -> tuple[Apply, ...]:
+    """Return every apply of this lake, the newest first."""
+    if table_columns(session, "applied") is None:
+        return ()
+    rows = session.duck.execute(f"""
+        select a.applied_id, a.applied_at, a.who, json_extract_string(b.versions, '$.plan'), a.content_hash, a._batch
+        from {lake_table("applied")} a left join {lake_table("batch")} b on b._batch = a._batch order by a._batch desc""").fetchall()
+    return tuple(Apply(*row) for row in rows)
 
 
 def _pack(files: Mapping[str, bytes]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Any
@@ -55,6 +55,13 @@ def close_batch(session: Session, batch: Batch) -> None:
     """Let go of a batch: its files that nothing refers to may be swept from now on."""
     session.open_batches.discard(batch.number)
     session.release_pair(_BATCH_LOCK, batch.number % 2**31)
+
+
+def close_batches(session: Session, numbers: Collection[int]) -> None:
+    """Let go of batches by their numbers, where nothing of them is to be committed."""
+    for number in numbers:
+        session.open_batches.discard(number)
+        session.release_pair(_BATCH_LOCK, number % 2**31)
 
 
 def batch_is_open(session: Session, number: int) -> bool:

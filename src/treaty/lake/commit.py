@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from treaty.lake.batches import Batch, batch_committed, batch_row, close_batch
 from treaty.lake.cursors import Fence, check_fence
 from treaty.lake.names import lake_table, quote_name, quote_text
 from treaty.lake.schema import forget_tables, is_flat, table_columns
-from treaty.lake.scope import ClientScope, client_of
+from treaty.lake.scope import AllClients, ClientScope, audit_wide_scope, client_of
 from treaty.lake.transaction import run_transaction
 from treaty.sessions import Session
 
@@ -130,6 +130,16 @@ def keep_file(session: Session, table: str, path: Path, rows: int) -> TableWrite
     return TableWrite(table, rows, files=(path,), columns=tuple(known))
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One batch of a commit: its prepared rows, the cursors that it moves, and what it came to."""
+
+    batch: Batch
+    writes: Sequence[TableWrite | None]
+    fences: Sequence[Fence] = ()
+    counts: Mapping[str, Any] = field(default_factory=dict)
+
+
 def commit(
     session: Session,
     scope: ClientScope,
@@ -146,10 +156,21 @@ def commit(
     """
     if client_of(scope) != batch.client:
         raise DefectError(f"a batch of client {batch.client} cannot be committed in the scope of {client_of(scope)}")
-    present = [write for write in writes if write is not None and write.rows]
-    for write in present:
+    _commit_parts(session, [Part(batch, writes, fences, counts or {})], batch.client, message or batch.kind)
+
+
+def commit_together(session: Session, scope: AllClients, parts: Sequence[Part], message: str) -> None:
+    """Commit batches of several clients in one transaction: all of them become true at once, or none. Raises as :func:`commit` does."""
+    audit_wide_scope(session, scope)
+    _commit_parts(session, parts, client_of(scope), message)
+
+
+def _commit_parts(session: Session, parts: Sequence[Part], author: str, message: str) -> None:
+    present = [replace(part, writes=[write for write in part.writes if write is not None and write.rows]) for part in parts]
+    writes = [write for part in present for write in part.writes if write is not None]
+    for write in writes:
         _known_columns(session, write.table)
-    for folder in {path.parent for write in present for path in write.files}:
+    for folder in {path.parent for write in writes for path in write.files}:
         sync_folder(folder)
     faultpoint("commit.pre_lock")
     tries = 0
@@ -157,13 +178,15 @@ def commit(
     def body() -> None:
         nonlocal tries
         tries += 1
-        if tries > 1 and batch_committed(session, batch.number):
+        if tries > 1 and batch_committed(session, parts[0].batch.number):
             return
-        for fence in fences:
+        for fence in (fence for part in parts for fence in part.fences):
             check_fence(session, fence)
-        ensure_complete(session, present)
+        ensure_complete(session, [write for part in present for write in part.writes if write is not None])
         faultpoint("commit.pre_write")
-        _write(session, present, fences, batch, message, counts or {})
+        for part in present:
+            _write(session, part)
+        session.duck.execute(f"call {session.lake_name}.set_commit_message({quote_text(author)}, {quote_text(message)})")
 
     try:
         for _ in range(_WIDENINGS):
@@ -171,14 +194,16 @@ def commit(
                 run_transaction(session, body)
                 break
             except WidenedError as widened:  # another process has added a column: the files get it too, and nothing else is done again
-                present = [_widen(session, write) if write.table == widened.table else write for write in present]
+                present = [replace(part, writes=[_widened(session, write, widened.table) for write in part.writes]) for part in present]
         else:
             raise RetryError("Other processes go on adding columns to the lake's tables.", remedy="Run again.")
     except BaseException:
-        _discard(session, batch, present)
+        for part in present:
+            _discard(session, part.batch, [write for write in part.writes if write is not None])
         raise
     finally:
-        close_batch(session, batch)
+        for part in parts:
+            close_batch(session, part.batch)
 
 
 def discard(session: Session, batch: Batch, writes: Sequence[TableWrite | None]) -> None:
@@ -203,9 +228,10 @@ def sync_folder(folder: Path) -> None:
     sync_file(folder)
 
 
-def _write(session: Session, writes: Sequence[TableWrite], fences: Sequence[Fence], batch: Batch, message: str, counts: Mapping[str, Any]) -> None:
-    duck = session.duck
-    for write in writes:
+def _write(session: Session, part: Part) -> None:
+    duck, batch = session.duck, part.batch
+    for write in part.writes:
+        assert write is not None, "a commit keeps only what is there"
         for path in write.files:
             name, file = quote_text(write.table), quote_text(str(path))
             duck.execute(f"call ducklake_add_data_files({quote_text(session.lake_name)}, {name}, {file}, ignore_extra_columns => true)")
@@ -213,11 +239,10 @@ def _write(session: Session, writes: Sequence[TableWrite], fences: Sequence[Fenc
             _remove(session, write, batch)
         _insert(session, write.table, write.columns, write.values)
         faultpoint("commit.mid_write")
-    for row in (fence.row(batch.number) for fence in fences):
+    for row in (fence.row(batch.number) for fence in part.fences):
         _insert(session, "cursor", tuple(row), (tuple(row.values()),))
-    row = batch_row(batch, session.clock(), counts)
+    row = batch_row(batch, session.clock(), part.counts)
     _insert(session, "batch", tuple(row), (tuple(row.values()),))
-    duck.execute(f"call {session.lake_name}.set_commit_message({quote_text(batch.client)}, {quote_text(message or batch.kind)})")
 
 
 def ensure_complete(session: Session, writes: Sequence[TableWrite]) -> None:
@@ -234,7 +259,10 @@ def ensure_complete(session: Session, writes: Sequence[TableWrite]) -> None:
             raise WidenedError(table)
 
 
-def _widen(session: Session, write: TableWrite) -> TableWrite:
+def _widened(session: Session, write: TableWrite | None, table: str) -> TableWrite | None:
+    """Return a write with the columns that its table has now, if that is the table which got some."""
+    if write is None or write.table != table:
+        return write
     forget_tables(session)
     files = tuple(_complete(session, write.table, path, write.columns) for path in write.files)
     for path in files:

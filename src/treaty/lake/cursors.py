@@ -12,7 +12,7 @@ from typing import Any
 
 from treaty.errors import RetryError
 from treaty.lake.names import lake_table, quote_text
-from treaty.lake.scope import OneClient
+from treaty.lake.scope import ClientScope, OneClient, scope_condition
 from treaty.sessions import Session
 
 
@@ -54,6 +54,14 @@ def read_cursor(session: Session, scope: OneClient, system: str, stream: str) ->
     """Return where a cursor is."""
     row = session.duck.execute(f"select seq, position from {lake_table('cursor')} where {_of(scope.client, system, stream)} order by seq desc limit 1").fetchone()
     return CursorPosition(int(row[0]), json.loads(row[1])) if row else CursorPosition(0, {})
+
+
+def read_cursors(session: Session, scope: ClientScope, system: str) -> dict[tuple[str, str], CursorPosition]:
+    """Return, by client and stream, where all cursors of a system are."""
+    rows = session.duck.execute(f"""
+        select _client, stream, max(seq), arg_max(position, seq) from {lake_table("cursor")}
+        where {scope_condition(session, scope)} and system = {quote_text(system)} group by all""").fetchall()
+    return {(client, stream): CursorPosition(int(seq), json.loads(position)) for client, stream, seq, position in rows}
 
 
 def check_fence(session: Session, fence: Fence) -> None:

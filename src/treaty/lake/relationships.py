@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from treaty.lake.current import ModelTables, client_or_none, current_contributions, current_golden, latest_xref
-from treaty.lake.names import golden_table, quote_name, quote_text
+from treaty.lake.names import LAKE, golden_table, quote_name, quote_text
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import ClientScope, OneClient
 from treaty.project.declarations import ClientProject
@@ -61,13 +61,13 @@ def relationships(project: ClientProject, model: str) -> tuple[Relationship, ...
     return tuple(found)
 
 
-def references_sql(session: Session, scope: ClientScope, relationship: Relationship) -> str:
+def references_sql(session: Session, scope: ClientScope, relationship: Relationship, catalog: str = LAKE) -> str:
     """Select (_canonical_id, _client, value, since, target_id, candidates) for every living golden record that refers to something.
 
     ``target_id`` is null where nothing, or more than one thing, has the value; ``candidates`` counts them.
     """
     client = client_or_none(session, scope)
-    tables, targets = ModelTables(relationship.model), ModelTables(relationship.target)
+    tables, targets = ModelTables(relationship.model, catalog), ModelTables(relationship.target, catalog)
     field, target_field = quote_name(relationship.field), quote_name(relationship.target_field)
     value = f"g.{field}::varchar"
     golden = current_golden(tables, client, f"g._canonical_id, g._client, {value} as value, g._valid_from as since", f"not g._deleted and {value} is not null")
@@ -107,7 +107,7 @@ def open_references(session: Session, scope: ClientScope, relationship: Relation
     return table
 
 
-def as_read(session: Session, golden: str, found: Mapping[str, Sequence[Relationship]], now: datetime) -> str:
+def as_read(session: Session, golden: str, found: Mapping[str, Sequence[Relationship]], now: datetime, catalog: str = LAKE) -> str:
     """Select the golden rows of the query ``golden`` as its readers take them, by the relationships of each client; nothing is rewritten for it.
 
     An open reference whose relationship says ``null`` is null. ``_missing`` says which reference has been open for longer than its
@@ -116,7 +116,7 @@ def as_read(session: Session, golden: str, found: Mapping[str, Sequence[Relation
     query = f"select *, null::varchar as _missing from ({golden})"
     for client, relationship in ((client, each) for client, several in found.items() for each in several if each.moves):
         field = quote_name(relationship.field)
-        told = f"select _canonical_id, value, since from ({references_sql(session, OneClient(client), relationship)}) where target_id is null"
+        told = f"select _canonical_id, value, since from ({references_sql(session, OneClient(client), relationship, catalog)}) where target_id is null"
         if relationship.wait is None:
             shown = f"if(r._canonical_id is null, g.{field}, null) as {field}"
         else:

@@ -56,6 +56,7 @@ FIXED_TABLES: Mapping[str, Columns] = MappingProxyType(
             "versions VARCHAR; started_at TIMESTAMPTZ; finished_at TIMESTAMPTZ; counts VARCHAR"
         ),
         "generation": _columns("_client VARCHAR; _mapping VARCHAR; _generation INTEGER; applied_id VARCHAR; _batch BIGINT"),
+        "plan": _columns("plan_id VARCHAR; made_at TIMESTAMPTZ; who VARCHAR; relies VARCHAR; content VARCHAR; _batch BIGINT"),
         "applied": _columns("applied_id VARCHAR; content_hash VARCHAR; content VARCHAR; applied_at TIMESTAMPTZ; who VARCHAR; _batch BIGINT"),
     }
 )
@@ -101,10 +102,14 @@ def ensure_landed(session: Session, system: str, stream: str, columns: Mapping[s
 
 def ensure_model(session: Session, model: str, fields: Mapping[str, Type]) -> None:
     """Make or widen the tables of a model: contributions, golden versions and their ends."""
+    for table, columns in model_tables(model, fields).items():
+        ensure_table(session, table, columns)
+
+
+def model_tables(model: str, fields: Mapping[str, Type]) -> dict[str, Columns]:
+    """Return the tables of a model with these fields, and the columns that each must have."""
     own = {name: duckdb_type(kind) for name, kind in fields.items()}
-    ensure_table(session, contribution_table(model), {**_CONTRIBUTION, **own})
-    ensure_table(session, golden_table(model), {**_GOLDEN, **own})
-    ensure_table(session, golden_end_table(model), _GOLDEN_END)
+    return {contribution_table(model): {**_CONTRIBUTION, **own}, golden_table(model): {**_GOLDEN, **own}, golden_end_table(model): _GOLDEN_END}
 
 
 def ensure_table(session: Session, table: str, columns: Columns) -> None:

@@ -9,21 +9,22 @@ from uuid import uuid4
 
 from treaty.clock import Clock, system_clock
 from treaty.compiler.mapping import seconds_of
-from treaty.errors import UsageError
+from treaty.errors import StopError, UsageError
 from treaty.faults import faultpoint
 from treaty.flows.correcting import expire_corrections
-from treaty.flows.results import RunResult
+from treaty.flows.results import FlowResult, Problem, RunResult
 from treaty.flows.running import RunSettings, run_flows
 from treaty.lake.applied import AppliedFiles, newest_applied, store_applied
 from treaty.lake.compaction import compact_if_due
 from treaty.lake.schema import prepare_lake
 from treaty.lake.sweep import sweep_if_due
+from treaty.operations.apply import apply_folder
+from treaty.operations.plan import ensure_sound
 from treaty.operations.shapes import dump
 from treaty.operations.workspace import Folder, Workspace, find_workspace
-from treaty.project.findings import Severity, nearest
+from treaty.project.findings import nearest
 from treaty.project.loading import Project, load_project_files
 from treaty.project.overlays import client_project, clients
-from treaty.rules.checking import check_project
 from treaty.sessions import Session
 
 Progress: TypeAlias = Callable[[str], None]
@@ -58,7 +59,12 @@ def run(
     day = as_of or clock().date()
     with workspace.open() as session:
         prepare_lake(session)
-        applied, running, differs = _applied(session, workspace, day, apply=apply, progress=progress)
+        refused: tuple[FlowResult, ...] = ()
+        try:
+            applied, running, differs = _applied(session, workspace, day, apply=apply, progress=progress, clock=clock)
+        except StopError as error:  # of the change; what is applied runs on
+            refused = (FlowResult("apply", "*", problems=(Problem("the folder is not applied", error.message, error.remedy),)),)
+            applied, running, differs = _applied(session, workspace, day, apply=False, progress=progress, clock=clock)
         _ensure_named(running, client, flow)
         settings = RunSettings(
             run_id=f"run-{uuid4()}", applied_id=applied.applied_id, as_of=day.isoformat(), site=workspace.site(session), clock=clock,
@@ -70,7 +76,7 @@ def run(
         try:
             faultpoint("run.begun")
             _expire(session, running, settings)
-            result = RunResult(settings.run_id, run_flows(session, running, settings), applied.applied_id, differs)
+            result = RunResult(settings.run_id, (*refused, *run_flows(session, running, settings)), applied.applied_id, differs)
             state = "ok" if result.ok else "failed"
             sweep_if_due(session)
             upkeep = running.settings.upkeep
@@ -88,7 +94,9 @@ def _expire(session: Session, project: Project, settings: RunSettings) -> None:
             expire_corrections(session, client_project(project, name), settings.as_of)
 
 
-def _applied(session: Session, workspace: Workspace, day: date, *, apply: bool, progress: Progress) -> tuple[AppliedFiles, Project, bool]:
+def _applied(
+    session: Session, workspace: Workspace, day: date, *, apply: bool, progress: Progress, clock: Clock
+) -> tuple[AppliedFiles, Project, bool]:
     """Return the applied project, its content read, and whether the folder differs from it."""
     folder = workspace.project
     applied = newest_applied(session)
@@ -96,14 +104,11 @@ def _applied(session: Session, workspace: Workspace, day: date, *, apply: bool, 
     if applied is not None and (same or not apply):
         return applied, folder if same else load_project_files(applied.files), not same
     progress("checking the project")
-    errors = [each for each in check_project(folder, day) if each.severity is Severity.ERROR]
-    if errors:
-        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-        raise UsageError(
-            f"The project is not applied: {errors[0].position}: {errors[0].message}{more}.", remedy=f"{errors[0].remedy} `treaty check` lists every problem."
-        )
-    progress("applying the project")
-    return store_applied(session, folder.files, folder.content_hash), folder, False
+    ensure_sound(folder, day)
+    if applied is None:
+        progress("applying the project")
+        return store_applied(session, folder.files, folder.content_hash), folder, False
+    return apply_folder(session, applied, folder, clock, progress), folder, False
 
 
 def _ensure_named(project: Project, client: str | None, flow: str | None) -> None:

@@ -130,6 +130,9 @@ class ProjectSettings(Positioned):
     limits: Limits = declared("the most Treaty takes of anything", factory=Limits)
     upkeep: Upkeep = declared("how the lake is kept in order", factory=Upkeep)
     alerts: Mapping[str, str] = declared("where alerts go: a route's name and its address", factory=dict)
+    plan_fails_on: tuple[Literal["cosmetic", "additive", "value-changing", "breaking", "unknown"], ...] = declared(
+        "classes of changes with which `treaty plan` ends with status 1", default=("breaking", "unknown"), key="plan-fails-on", example=["breaking", "unknown"]
+    )
 
 
 # ---- systems/*.yaml
