@@ -110,6 +110,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.run": ("run",),
     "operations.plan": ("plan",),
     "operations.planning.results": ("PlanResult",),
+    "operations.planning.markdown": ("plan_markdown",),
     "operations.apply": ("apply", "applies", "ApplyResult", "AppliedListing"),
     "operations.verify": ("verify",),
     "flows.results": ("RunResult",),

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from command_line import treaty as verb
-from small_project import SYSTEM, write_small_project
+from small_project import write_small_project
 
 import treaty
-from treaty.faults import forget_hits
 
 THINGS = "id;name;size\nA-1; ball;3\nA-2;box;4\nA-3;tower;30\nA-4;lamp;many\n"
 

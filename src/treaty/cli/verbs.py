@@ -65,6 +65,13 @@ GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         ),
     ),
     (
+        "Review",
+        (
+            Verb("plan", "compare the folder with what is applied, over what has landed, and class each change", "planning", "treaty plan --markdown"),
+            Verb("apply", "make a plan true in one commit, and deliver what differs; or roll back", "planning", "treaty apply plan-1c9e"),
+        ),
+    ),
+    (
         "Run",
         (
             Verb("run", "extract, land, conform, resolve, commit, deliver and verify", "running", "treaty run"),
