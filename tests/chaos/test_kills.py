@@ -16,7 +16,7 @@ from tests.seeded_bugs import BUGS, CURSOR_BEFORE_LAND, SeededBug, plant
 from treaty.faults import FAULT_POINTS
 
 pytestmark = pytest.mark.chaos
-OF_APPLIES = {"plan.pre_query", "plan.prepared", "plan.compared", "apply.prepared", "apply.pre_deliver"}  # killed in test_applies.py
+OF_APPLIES = {"plan.pre_query", "plan.prepared", "plan.compared", "apply.prepared", "apply.pre_deliver"}  # killed in tests/acceptance/test_plan.py
 CAUGHT_BY = {  # seeded bug → a kill of the suite, and what is missing after it
     "cursor-before-land": (Kill("second", "land.pre_commit", 3), "landed_billing__customers lacks"),
     "cursor-before-contributions": (Kill("second", "conform.pre_commit", 2), "contribution_contact lacks"),
