@@ -1,0 +1,109 @@
+"""The connector ``rest`` against a real HTTP server in its own process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import pytest
+
+from treaty.connectors.interface import Arrival, StreamRequest
+from treaty.connectors.rest import RestConnection
+from treaty.connectors.rest.client import wait_of
+from treaty.connectors.rest.source import RestSource
+from treaty.connectors.secrets import Secret
+from treaty.errors import StopError
+from treaty.project.declarations import Limits, Stream
+
+SERVER = '''
+import http.server, json, urllib.parse
+busy = []
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path); query = dict(urllib.parse.parse_qsl(url.query)); name = url.path.strip("/")
+        status, headers, body = 200, {}, {}
+        here = int(query.get("page", query.get("offset", query.get("after", 0))))
+        if name in ("page", "offset", "link", "next", "cursor"):
+            start = here * 2 if name != "offset" else here
+            body = {"data": [{"id": i} for i in range(start, min(start + 2, 5))]}
+            more = start + 2 < 5
+            if name == "link" and more: headers["Link"] = f'</link?page={here + 1}>; rel="next"'
+            if name == "next" and more: body["next"] = f"/next?page={here + 1}"
+            if name == "cursor" and more: body["next"] = here + 1
+        elif name == "loop": body = {"data": [{"id": 1}], "next": "/loop"}
+        elif name == "foreign": body = {"data": [], "next": "http://evil.example/x"}
+        elif name == "moved": status, headers = 302, {"Location": "/page"}
+        elif name == "busy" and not busy: busy.append(1); status, headers = 429, {"Retry-After": "-5"}
+        elif name == "busy": body = {"data": [{"id": 9}]}
+        elif name == "secret":
+            if self.headers.get("Authorization") == "Bearer t0ken-of-a-test": body = {"data": [{"id": 7}]}
+            else: status = 401
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        for each in headers.items(): self.send_header(*each)
+        self.send_header("Content-Length", str(len(data))); self.end_headers(); self.wfile.write(data)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+'''
+
+
+@pytest.fixture(scope="module")
+def address() -> Iterator[str]:
+    """Run the server in a process of its own."""
+    with subprocess.Popen([sys.executable, "-c", SERVER], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        yield f"http://127.0.0.1:{process.stdout.readline().strip()}"
+        process.terminate()
+
+
+@pytest.fixture(autouse=True)
+def _listed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TREATY_EGRESS_PRIVATE", "127.0.0.1")
+
+
+def read(address: str, path: str, connection: dict[str, object] | None = None, known: dict[str, str] | None = None, **settings: object) -> list[Arrival]:
+    stream = Stream(format="json", record="data", read={"path": path, **settings})
+    request = StreamRequest("api", "s", "main", stream, {}, known or {}, Limits())
+    return list(RestSource(RestConnection(url=address, **(connection or {}))).read(request))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("path", "settings"),
+    [
+        ("page", {"pages": "page", "first": 0}), ("offset", {"pages": "offset", "parameter": "offset"}), ("link", {"pages": "link"}),
+        ("next", {"pages": "next"}), ("cursor", {"pages": "cursor", "parameter": "after"}),
+    ],
+)  # fmt: skip
+def test_pages_are_followed_to_the_end(address: str, path: str, settings: dict[str, object]) -> None:
+    """Each way of paging gives all five records once, and a page with known bytes is left out (B1)."""
+    arrivals = read(address, path, **settings)
+    assert b"".join(each.content for each in arrivals if isinstance(each.content, bytes)).count(b'"id"') == 5
+    assert read(address, path, known={each.origin: each.sha256 for each in arrivals}, **settings) == []
+
+
+@pytest.mark.parametrize(("path", "reason"), [("loop", "in a circle"), ("foreign", "another host"), ("moved", "redirect"), ("secret", "credentials")])
+def test_what_leads_astray_is_refused_with_its_reason(address: str, path: str, reason: str) -> None:
+    """Loops, foreign hosts, redirects and refused credentials stop the read, and say why (B9)."""
+    with pytest.raises(StopError, match=reason):
+        read(address, path, pages="next")
+
+
+def test_a_busy_server_is_asked_again(address: str) -> None:
+    """A 429 with a negative Retry-After is asked again at once (B5)."""
+    assert 1 == len(read(address, "busy"))
+
+
+def test_a_token_is_sent_as_bearer(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bearer token goes into the header and nowhere else."""
+    monkeypatch.setenv("REST_TOKEN", "t0ken-of-a-test")
+    (arrival,) = read(address, "secret", {"auth": "bearer", "secret": Secret("env:REST_TOKEN")})
+    assert f"{address}/secret" == arrival.origin.rstrip("?")
+
+
+@pytest.mark.parametrize(("header", "wait"), [("3", 3.0), ("999999999", 30.0), ("-5", 0.0), ("soon", 1.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), (None, 1.0)])
+def test_retry_after_is_bounded(header: str | None, wait: float) -> None:
+    """Seconds, dates, negative, absurd and garbled values of Retry-After give a wait within the cap (B5)."""
+    assert wait == wait_of(header, 0, 30)
