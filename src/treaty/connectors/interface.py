@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
 
@@ -140,6 +141,7 @@ class DeliveryItem:
     message_id: str  # stable over retries
     fields: Mapping[str, Any]
     remote_id: str | None = None  # the id that the sink gave this record earlier
+    first_sent_at: datetime | None = None  # when an earlier attempt began, of which no answer came; None for a first one
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,7 +63,7 @@ def _send(session: Session, project: ClientProject, mapping: CompiledOutbound, s
 def _items(session: Session, project: ClientProject, mapping: CompiledOutbound, as_of: str) -> Iterator[tuple[Place, DeliveryItem]]:
     """Yield what is waiting, each with the place of its intent, in the order in which it is to be sent."""
     rows = session.as_client(mapping.client).execute(
-        """select canonical_id::text, golden_version, revision, key, op, message_id, remote_id from treaty.delivery
+        """select canonical_id::text, golden_version, revision, key, op, message_id, remote_id, case when attempts > 0 then created_at end from treaty.delivery
            where client = %s and sink = %s and state = 'waiting'""",
         (mapping.client, mapping.sink),
     )
@@ -73,8 +73,8 @@ def _items(session: Session, project: ClientProject, mapping: CompiledOutbound, 
     for row in outbound_rows(session, project, mapping, "g._canonical_id in (from outbound_waiting)", as_of):
         found = waiting.get((str(row["_canonical_id"]), row["_version"]))
         if found is not None:
-            canonical, version, revision, key, op, message_id, remote_id = found
-            item = DeliveryItem(key, version + revision, op, message_id, {each: row[each] for each in names}, remote_id)
+            canonical, version, revision, key, op, message_id, remote_id, sent_at = found
+            item = DeliveryItem(key, version + revision, op, message_id, {each: row[each] for each in names}, remote_id, sent_at)
             yield (canonical, version, revision), item
 
 

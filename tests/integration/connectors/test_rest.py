@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from treaty.connectors.interface import Arrival, StreamRequest
+from treaty.connectors.interface import Arrival, Cursor, StreamRequest
 from treaty.connectors.rest import RestConnection
 from treaty.connectors.rest.client import wait_of
 from treaty.connectors.rest.source import RestSource
@@ -19,6 +19,7 @@ from treaty.project.declarations import Limits, Stream
 SERVER = '''
 import http.server, json, urllib.parse
 busy = []
+tokens = []
 class Handler(http.server.BaseHTTPRequestHandler):
     def log_message(self, *_): pass
     def do_GET(self):
@@ -40,10 +41,20 @@ class Handler(http.server.BaseHTTPRequestHandler):
         elif name == "secret":
             if self.headers.get("Authorization") == "Bearer t0ken-of-a-test": body = {"data": [{"id": 7}]}
             else: status = 401
+        elif name == "given":
+            if self.headers.get("Authorization") in {f"Bearer token-{n}" for n in range(2, 9)}: body = {"data": [{"id": 7}]}
+            else: status = 401
+        elif name == "grown":
+            rows = [{"id": 1, "at": "2026-01-01T00:00:00Z"}, {"id": 2, "at": "2026-01-02T00:00:00Z"}, {"id": 3, "at": "2026-01-02T00:00:00Z"}]
+            body = {"data": [each for each in rows if each["at"] >= query.get("since", "")]}
         data = json.dumps(body).encode()
         self.send_response(status)
         for each in headers.items(): self.send_header(*each)
         self.send_header("Content-Length", str(len(data))); self.end_headers(); self.wfile.write(data)
+    def do_POST(self):
+        form = self.rfile.read(int(self.headers["Content-Length"])).decode(); tokens.append(form)
+        data = json.dumps({"access_token": f"token-{len(tokens)}", "expires_in": 3600}).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(data))); self.end_headers(); self.wfile.write(data)
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 print(server.server_port, flush=True)
 server.serve_forever()
@@ -64,9 +75,11 @@ def _listed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TREATY_EGRESS_PRIVATE", "127.0.0.1")
 
 
-def read(address: str, path: str, connection: dict[str, object] | None = None, known: dict[str, str] | None = None, **settings: object) -> list[Arrival]:
+def read(
+    address: str, path: str, connection: dict[str, object] | None = None, known: dict[str, str] | None = None, cursor: Cursor | None = None, **settings: object
+) -> list[Arrival]:
     stream = Stream(format="json", record="data", read={"path": path, **settings})
-    request = StreamRequest("api", "s", "main", stream, {}, known or {}, Limits())
+    request = StreamRequest("api", "s", "main", stream, cursor or {}, known or {}, Limits())
     return list(RestSource(RestConnection(url=address, **(connection or {}))).read(request))  # type: ignore[arg-type]
 
 
@@ -107,3 +120,21 @@ def test_a_token_is_sent_as_bearer(address: str, monkeypatch: pytest.MonkeyPatch
 def test_retry_after_is_bounded(header: str | None, wait: float) -> None:
     """Seconds, dates, negative, absurd and garbled values of Retry-After give a wait within the cap (B5)."""
     assert wait == wait_of(header, 0, 30)
+
+
+def test_a_token_of_client_credentials_is_renewed(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A token is asked for once; one that the API does not take any more is asked for anew, once (C12)."""
+    monkeypatch.setenv("REST_CLIENT", "s3cret-of-a-client")
+    connection = {"auth": "oauth2", "user": "treaty", "secret": Secret("env:REST_CLIENT"), "token_url": f"{address}/token"}
+    (arrival,) = read(address, "given", connection)  # the server does not take its first token
+    assert b'{"data": [{"id": 7}]}' == arrival.content
+
+
+def test_only_what_has_grown_is_read_again(address: str) -> None:
+    """The next run goes on at the largest value seen, which comes again with its ties; the same answer is then left out (C1)."""
+    settings = {"since_field": "at"}
+    (first,) = read(address, "grown", **settings)
+    assert {"last": first.origin, "since": "2026-01-02T00:00:00Z"} == first.cursor
+    (again,) = read(address, "grown", cursor=first.cursor, **settings)
+    assert 2 == bytes(again.content).count(b'"id"')  # type: ignore[arg-type]
+    assert [] == read(address, "grown", cursor=again.cursor, known={again.origin: again.sha256}, **settings)

@@ -13,7 +13,7 @@ def test_a_project_of_a_pack_has_its_models_and_inboxes(tmp_path: Path) -> None:
     """A project made with the pack einvoice has the model invoice and the folders that its systems read."""
     made = treaty.init(tmp_path / "ledger", ["einvoice"])
     assert "invoice" in made.models
-    assert set(made.inboxes) == {"inbox/ubl", "inbox/cii"}
+    assert set(made.inboxes) == {"inbox/ubl", "inbox/cii", "inbox/edifact", "inbox/x12"}
     assert [each for each in made.inboxes if not (made.folder / each).is_dir()] == []
 
 

@@ -1,29 +1,59 @@
-"""Sends one GET through the egress gate, within a deadline and a number of bytes, and again where that may help."""
+"""Sends requests through the egress gate, within a deadline and a number of bytes, and reads again where that may help."""
 
 from __future__ import annotations
 
+import base64
+import logging
 import ssl
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 import httpx
+import orjson
 
 from treaty.connectors.egress import ensure_allowed
 from treaty.connectors.rest import RestConnection
-from treaty.connectors.secrets import redact
+from treaty.connectors.secrets import note_revealed, redact
 from treaty.errors import RetryError, StopError
 
-EXCERPT = 200
+logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses, in which a key may stand
+EXCERPT = 4096  # characters of an answer that are kept in a message
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
+TOKEN_MARGIN_SECONDS = 30
+
+
+class UnknownOutcomeError(Exception):
+    """The request was sent, at least in part, and no answer tells whether it was carried out."""
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """The bytes of an answer as sent, and the address of the next page by its Link header."""
+    """An answer: its status and bytes as sent, what Retry-After says, and the address of the next page by its Link header."""
 
+    status: int
     content: bytes
-    link: str | None
+    retry_after: str | None = None
+    link: str | None = None
+
+    @property
+    def busy(self) -> bool:
+        """Whether the API certainly did nothing and may do it later."""
+        return self.status == 429
+
+    @property
+    def excerpt(self) -> str:
+        """What may be shown of it."""
+        return redact(self.content[: 4 * EXCERPT].decode("utf-8", "replace"))[:EXCERPT]
+
+
+@dataclass(slots=True)
+class _Token:
+    text: str = field(default="", repr=False)
+    until: float = 0.0
 
 
 def wait_of(header: str | None, attempt: int, most: int) -> float:
@@ -38,15 +68,31 @@ def wait_of(header: str | None, attempt: int, most: int) -> float:
 
 
 class RestClient:
-    """Requests to one API."""
+    """Requests to one API; within a ``with`` block connections to it are kept open."""
 
     def __init__(self, connection: RestConnection) -> None:
         self.connection = connection
-        self.base = httpx.URL(connection.url.rstrip("/") + "/")
-        if self.base.scheme not in ("https", "http") or not self.base.host or self.base.userinfo:
-            raise StopError("connection.url is not the plain address of an API.", remedy="Write it like https://api.example.com/v1, without user or password.")
+        self.base = _address(connection.url, "connection.url")
+        self._token_url = _address(connection.token_url, "connection.token_url") if connection.token_url else None
         if connection.auth != "none" and connection.secret is None:
             raise StopError(f"connection: auth {connection.auth} needs a secret.", remedy="Add `secret: env:NAME`.")
+        if connection.auth == "oauth2" and (self._token_url is None or not connection.user):
+            raise StopError("connection: auth oauth2 needs `token_url` and `user`, the client id.", remedy="Add them.")
+        self._token = _Token()
+        self._clients: dict[str, httpx.Client] = {}
+
+    def __enter__(self) -> RestClient:
+        """Keep connections open."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close them."""
+        for client in self._clients.values():
+            client.close()
+        self._clients.clear()
+
+    def __repr__(self) -> str:
+        return f"<RestClient {self.base.host}>"
 
     def following(self, current: httpx.URL, link: str) -> httpx.URL:
         """Return the address of a link. Raises StopError where it leads to another host."""
@@ -59,70 +105,131 @@ class RestClient:
         return found
 
     def get(self, url: httpx.URL, most_bytes: int) -> Answer:
-        """Return the answer. Raises StopError or RetryError."""
+        """Return an answer of status 200. Raises StopError or RetryError."""
         problem = ""
         for attempt in range(max(self.connection.attempts, 1)):
             header = None
             try:
-                answer, header, problem = self._once(url, most_bytes)
-            except httpx.TransportError as error:
-                answer, problem = None, redact(f"{type(error).__name__}: {error}")
-            if answer is not None:
-                return answer
+                answer = self.send("GET", url, most_bytes=most_bytes)
+                header, problem = answer.retry_after, f"status {answer.status}"
+                if answer.status == 200:
+                    return answer
+                if not answer.busy and answer.status < 500:
+                    raise StopError(f"{self.base.host} answers {answer.status}: {answer.excerpt[:200]!r}.", remedy="Mend `path`.")
+            except (RetryError, UnknownOutcomeError) as error:  # reading changes nothing: again
+                problem = str(error)
             if attempt + 1 < self.connection.attempts:
                 time.sleep(wait_of(header, attempt, self.connection.wait_seconds))
         raise RetryError(f"{self.base.host} did not answer ({problem}).", remedy="The next run tries again.")
 
-    def _once(self, url: httpx.URL, most_bytes: int) -> tuple[Answer | None, str | None, str]:
+    def send(self, method: str, url: httpx.URL, *, body: Any = None, headers: Mapping[str, str] | None = None, most_bytes: int) -> Answer:
+        """Send one request once, but for an expired token, which is asked for anew.
+
+        Raises RetryError where certainly nothing was sent, UnknownOutcomeError where that is not known, StopError for what a person must mend.
+        """
+        content = None if body is None else orjson.dumps(body)
+        answer = self._once(method, url, content, dict(headers or {}), most_bytes)
+        if answer.status == 401 and self.connection.auth == "oauth2" and self._token.text:
+            self._token = _Token()
+            answer = self._once(method, url, content, dict(headers or {}), most_bytes)
+        if 300 <= answer.status < 400:
+            raise StopError(f"{url.host} answers with a redirect ({answer.status}), which is not followed.", remedy="Write the final address as connection.url.")
+        if answer.status in (401, 403):
+            raise StopError(f"{url.host} refuses the credentials ({answer.status}).", remedy="Mend `connection: secret` or the rights it has.")
+        return answer
+
+    def _once(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], most_bytes: int) -> Answer:
+        more, sent = self._authorised(url)
+        return self._exchange(method, sent, content, {"Content-Type": "application/json", **more, **headers} if content is not None else {**more, **headers}, most_bytes)
+
+    def _exchange(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], most_bytes: int) -> Answer:
+        """Exchange one request for its answer, with the host resolved, judged and pinned."""
         until = time.monotonic() + self.connection.deadline_seconds
-        port = port_of(url)
-        to = ensure_allowed(url.host, port, [(self.base.host, port_of(self.base))])
+        allowed = [(each.host, port_of(each)) for each in (self.base, self._token_url) if each is not None]
+        to = ensure_allowed(url.host, port_of(url), allowed)
         if url.scheme == "http" and not to.private:
             raise StopError("connection.url is http, which anyone on the way can read.", remedy="Write https.")
-        headers, sent = self._authorised(url)
         headers |= {"Host": url.netloc.decode("ascii"), "Accept": "application/json", "Accept-Encoding": "identity"}
-        verify = ssl.create_default_context() if url.scheme == "https" else False
-        with (
-            httpx.Client(trust_env=False, follow_redirects=False, verify=verify, timeout=min(self.connection.deadline_seconds, 30)) as client,
-            client.stream("GET", sent.copy_with(host=to.address), headers=headers, extensions={"sni_hostname": to.host}) as response,
-        ):
-            content = bytearray()
-            for chunk in response.iter_raw():
-                content += chunk
-                if len(content) > most_bytes:
-                    raise StopError(f"an answer of {url.host} is larger than limits.file_bytes ({most_bytes}).", remedy="Ask for smaller pages.")
-                if time.monotonic() > until:
-                    return None, None, f"slower than {self.connection.deadline_seconds} seconds"
-            return self._judge(response, bytes(content))
+        try:
+            with self._client(url.scheme).stream(
+                method, url.copy_with(host=to.address), headers=headers, content=content, extensions={"sni_hostname": to.host}
+            ) as response:
+                received = bytearray()
+                for chunk in response.iter_raw():
+                    received += chunk
+                    if len(received) > most_bytes:
+                        raise StopError(f"an answer of {url.host} is larger than limits.file_bytes ({most_bytes}).", remedy="Ask for smaller pages.")
+                    if time.monotonic() > until:
+                        raise UnknownOutcomeError(f"slower than {self.connection.deadline_seconds} seconds")
+                if response.headers.get("Content-Encoding", "identity") != "identity":
+                    raise StopError(f"{url.host} compresses its answer although asked not to.", remedy="Have it honour Accept-Encoding: identity.")
+                return Answer(response.status_code, bytes(received), response.headers.get("Retry-After"), response.links.get("next", {}).get("url"))
+        except NOT_SENT as error:
+            raise RetryError(f"{url.host} cannot be reached ({type(error).__name__}).", remedy="The next run tries again.") from None
+        except httpx.HTTPError as error:
+            raise UnknownOutcomeError(redact(f"{type(error).__name__}: {error}")) from None
+
+    def _client(self, scheme: str) -> httpx.Client:
+        if scheme not in self._clients:
+            verify = ssl.create_default_context() if scheme == "https" else False
+            self._clients[scheme] = httpx.Client(trust_env=False, follow_redirects=False, verify=verify, timeout=min(self.connection.deadline_seconds, 30))
+        return self._clients[scheme]
 
     def _authorised(self, url: httpx.URL) -> tuple[dict[str, str], httpx.URL]:
         told = self.connection
         if told.auth == "none" or told.secret is None:
             return {}, url
+        if told.auth == "oauth2":
+            return {"Authorization": f"Bearer {self._ask_token()}"}, url
         secret = told.secret.reveal()
         if told.auth == "query":
             return {}, url.copy_set_param(told.name, secret)
         if told.auth == "basic":
-            return {"Authorization": httpx.BasicAuth(told.user or "", secret)._auth_header}, url
+            return {"Authorization": _basic(told.user, secret)}, url
         return ({"Authorization": f"Bearer {secret}"} if told.auth == "bearer" else {told.name: secret}), url
 
-    def _judge(self, response: httpx.Response, content: bytes) -> tuple[Answer | None, str | None, str]:
-        status = response.status_code
-        if status == 429 or status >= 500:
-            return None, response.headers.get("Retry-After"), f"status {status}"
-        if 300 <= status < 400:
-            raise StopError(f"{self.base.host} answers with a redirect ({status}), which is not followed.", remedy="Write the final address as connection.url.")
-        if status in (401, 403):
-            raise StopError(f"{self.base.host} refuses the credentials ({status}).", remedy="Mend `connection: secret` or the rights it has.")
-        if status != 200:
-            raise StopError(f"{self.base.host} answers {status}: {redact(content.decode('utf-8', 'replace'))[:EXCERPT]!r}.", remedy="Mend `read: path`.")
-        if response.headers.get("Content-Encoding", "identity") != "identity":
-            raise StopError(f"{self.base.host} compresses its answer although asked not to.", remedy="Have it honour Accept-Encoding: identity.")
-        return Answer(content, response.links.get("next", {}).get("url")), None, ""
+    def _ask_token(self) -> str:
+        """Return a token of the client credentials grant (RFC 6749, section 4.4), a new one where the last has run out."""
+        told, now = self.connection, time.monotonic()
+        if self._token.text and now < self._token.until:
+            return self._token.text
+        assert self._token_url is not None and told.secret is not None, "the constructor has seen to it"
+        form = {"grant_type": "client_credentials", **({"scope": told.scope} if told.scope else {})}
+        headers = {"Authorization": _basic(told.user, told.secret.reveal()), "Content-Type": "application/x-www-form-urlencoded"}
+        try:
+            answer = self._exchange("POST", self._token_url, str(httpx.QueryParams(form)).encode(), headers, 1_000_000)
+        except UnknownOutcomeError as error:
+            raise RetryError(f"{self._token_url.host} gave no token ({error}).", remedy="The next run tries again.") from None
+        try:
+            found = orjson.loads(answer.content) if answer.status == 200 else {}
+        except orjson.JSONDecodeError:
+            found = {}
+        if not isinstance(found, dict) or not isinstance(found.get("access_token"), str):
+            if answer.status == 429 or answer.status >= 500:
+                raise RetryError(f"{self._token_url.host} gave no token (status {answer.status}).", remedy="The next run tries again.")
+            raise StopError(f"{self._token_url.host} gave no token (status {answer.status}).", remedy="Mend `connection: user`, `secret` or `scope`.")
+        note_revealed(found["access_token"])
+        lives = found.get("expires_in")
+        self._token = _Token(found["access_token"], now + (float(lives) if isinstance(lives, int | float) else 300.0) - TOKEN_MARGIN_SECONDS)
+        return self._token.text
+
+
+def _basic(user: str | None, secret: str) -> str:
+    text = base64.b64encode(f"{user or ''}:{secret}".encode()).decode()
+    note_revealed(text)
+    return f"Basic {text}"
+
+
+def _address(text: str, what: str) -> httpx.URL:
+    try:
+        found = httpx.URL(text.rstrip("/") + ("/" if what == "connection.url" else ""))
+    except httpx.InvalidURL:
+        found = httpx.URL()
+    if found.scheme not in ("https", "http") or not found.host or found.userinfo:
+        raise StopError(f"{what} is not the plain address of an API.", remedy="Write it like https://api.example.com/v1, without user or password.")
+    return found
 
 
 def port_of(url: httpx.URL) -> int:
     """Return the port of an address."""
     return url.port or (443 if url.scheme == "https" else 80)
-
-

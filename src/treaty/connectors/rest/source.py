@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +14,12 @@ import jiter
 
 from treaty.connectors.configuration import read_configuration
 from treaty.connectors.folders import Copy
-from treaty.connectors.interface import Arrival, Refusal, Rows, StreamDescription, StreamRequest
+from treaty.connectors.interface import Arrival, Refusal, StreamDescription, StreamRequest
 from treaty.connectors.json_records import read_json
 from treaty.connectors.rest import RestConnection, RestRead
 from treaty.connectors.rest.client import Answer, RestClient
 from treaty.connectors.secrets import redact
-from treaty.errors import SetAsideError, StopError
+from treaty.errors import RetryError, SetAsideError, StopError
 
 
 class RestSource:
@@ -35,6 +36,11 @@ class RestSource:
         return []
 
     def read(self, request: StreamRequest) -> Iterator[Arrival]:
+        """Yield one arrival a page, but for those whose bytes are known."""
+        with self._client:
+            yield from self._read(request)
+
+    def _read(self, request: StreamRequest) -> Iterator[Arrival]:
         """Yield one arrival a page, but for those whose bytes are known. Raises StopError where pages lead back to one read before."""
         place = f"{request.system}/{request.name}"
         read = read_configuration(RestRead, request.stream.read, f"{place}, read")
@@ -43,25 +49,39 @@ class RestSource:
         url: httpx.URL | None = self._client.base.join(read.path.lstrip("/")).copy_merge_params(read.parameters)
         if read.pages == "page":
             url = url.copy_set_param(read.parameter, read.first) if url else None
+        since = str(request.cursor.get("since", "")) if read.since_field else ""
+        if since and url is not None:
+            url = url.copy_set_param(read.since_parameter, _earlier(since, read.overlap_seconds))
         seen: set[str] = set()
-        offset = 0
+        offset, largest, broken = 0, since, False
+        held: Arrival | None = None  # a page is given once it is known whether it is the last: only then has everything up to the cursor come
         while url is not None:
             if str(url) in seen or len(seen) >= read.most_pages:
                 raise StopError(f"{place}: the API's pages lead in a circle, or are more than {read.most_pages}.", remedy="Mend `read: pages`.")
             seen.add(str(url))
             answer = self._client.get(url, request.limits.file_bytes)
             origin = redact(str(url))
+            document, count, largest = _look(answer.content, request.stream.record, read.since_field, largest)
             if hashlib.sha256(answer.content).hexdigest() != request.known.get(origin):
-                yield from self._arrival(origin, answer, request)
-            document, count = _look(answer.content, request.stream.record)
+                if held is not None:
+                    yield from self._parsed(held, request)
+                held = Arrival(origin, answer.content, hashlib.sha256(answer.content).hexdigest(), len(answer.content), None, _cursor(origin, since))
             offset += count
+            if document is None and read.pages != "none":
+                broken = True
+                break
             url = self._next(url, read, answer, document, count, len(seen), offset)
+        if held is not None:
+            held.cursor = _cursor(held.origin, since if broken else largest)
+            yield from self._parsed(held, request)
+        if broken:
+            raise RetryError(f"{place}: a page is no JSON, so the pages after it are not known.", remedy="The next run tries again.")
 
     def _next(self, url: httpx.URL, read: RestRead, answer: Answer, document: Any, count: int, pages: int, offset: int) -> httpx.URL | None:
         if read.pages == "link":
             return self._client.following(url, answer.link) if answer.link else None
         if read.pages in ("next", "cursor"):
-            told = _at(document, read.next_field)
+            told = at_path(document, read.next_field)
             if told is None or told is False or told == "":
                 return None
             return self._client.following(url, str(told)) if read.pages == "next" else url.copy_set_param(read.parameter, str(told))
@@ -69,33 +89,60 @@ class RestSource:
             return None
         return url.copy_set_param(read.parameter, read.first + pages if read.pages == "page" else offset)
 
-    def _arrival(self, origin: str, answer: Answer, request: StreamRequest) -> Iterator[Arrival]:
-        content, refusals = answer.content, list[Refusal]()
-        digest = hashlib.sha256(content).hexdigest()
-        records: Rows | None = None
+    def _parsed(self, arrival: Arrival, request: StreamRequest) -> Iterator[Arrival]:
+        """Yield an arrival with its records; what they are read from is removed when the next one is asked for."""
+        content = arrival.content
+        assert isinstance(content, bytes), "pages are held in memory"
         with tempfile.TemporaryDirectory(prefix="treaty-", dir=request.spool) as spool:
             try:
-                copy = Copy(content, digest, len(content), "")
-                records, _ = read_json(
-                    copy, Path(spool), lines=False, record=request.stream.record, encoding=None, limits=request.limits, refusals=refusals
+                copy = Copy(content, arrival.sha256, len(content), "")
+                arrival.records, _ = read_json(
+                    copy, Path(spool), lines=False, record=request.stream.record, encoding=None, limits=request.limits, refusals=arrival.refusals
                 )
             except SetAsideError as error:
-                refusals.append(Refusal(0, error.reason, f"{origin}: {error}", content[:200].decode("utf-8", "replace")))
-            complete = request.stream.deletes.mode == "snapshot" and not refusals
-            yield Arrival(origin, content, digest, len(content), records, {"last": origin}, refusals, complete)
+                arrival.refusals.append(Refusal(0, error.reason, f"{arrival.origin}: {error}", content[:200].decode("utf-8", "replace")))
+            arrival.complete_snapshot = request.stream.deletes.mode == "snapshot" and not arrival.refusals
+            yield arrival
 
 
-def _look(content: bytes, record: str | None) -> tuple[Any, int]:
-    """Return an answer as a document, and how many records it holds: none where it is no JSON, which ends the pages."""
+def _cursor(origin: str, since: str) -> dict[str, str]:
+    return {"last": origin, **({"since": since} if since else {})}
+
+
+def _earlier(since: str, seconds: int) -> str:
+    """Return where to go on, ``seconds`` before what was seen last: of an instant, or of seconds since 1970."""
+    if not seconds:
+        return since
+    if since.isdigit():
+        return str(max(int(since) - seconds, 0))
+    try:
+        return (datetime.fromisoformat(since) - timedelta(seconds=seconds)).isoformat()
+    except ValueError:
+        return since
+
+
+def _look(content: bytes, record: str | None, since_field: str | None, largest: str) -> tuple[Any, int, str]:
+    """Return an answer as a document, how many records it holds, and the largest value of what only grows; none where it is no JSON, which ends the pages."""
     try:
         document = jiter.from_json(content)
     except ValueError:
-        return None, 0
-    found = _at(document, record or "")
-    return document, len(found) if isinstance(found, list) else int(found is not None)
+        return None, 0, largest
+    found = at_path(document, record or "")
+    rows = found if isinstance(found, list) else [] if found is None else [found]
+    for each in rows if since_field else ():
+        value = at_path(each, since_field or "")
+        if value is not None:
+            largest = max(largest, str(value), key=_order)
+    return document, len(rows), largest
 
 
-def _at(document: Any, path: str) -> Any:
+def _order(value: str) -> tuple[int, str]:
+    """Numbers are ordered as numbers, other texts letter by letter."""
+    return (len(value), value) if value.isdigit() else (0, value)
+
+
+def at_path(document: Any, path: str) -> Any:
+    """Return what stands at a path of fields, None where there is nothing."""
     for step in (each for each in path.split("/") if each not in ("", ".")):
         document = document.get(step) if isinstance(document, dict) else None
     return document

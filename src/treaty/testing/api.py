@@ -1,0 +1,186 @@
+"""A JSON API in a process of its own, for tests of what writes to one: it keeps its own log, and misbehaves as it is told to.
+
+    python -m treaty.testing.api LOG        prints its port
+
+``POST /things`` creates (an ``Idempotency-Key`` is kept), ``PUT /things/ID`` puts, ``DELETE /things/ID`` deletes, ``GET /things?reference=R`` finds,
+``POST /things/batch`` takes ``items`` and gives ``results``, ``GET /things`` lists. ``POST /script`` takes a list of faults, one for each write to come:
+``none``, ``busy`` (429), ``refused`` (422), ``failed`` (500, not applied), ``failed-after`` (500, applied), ``dropped`` (applied, no answer), ``lost-item``
+(a batch whose answer lacks its last result), ``odd-shape`` (a batch answered by something else). Every write that is applied is a line of LOG.
+"""
+
+from __future__ import annotations
+
+import http.server
+import json
+import subprocess
+import sys
+import threading
+import urllib.parse
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class FakeApi:
+    """The running server: its address, and what it was really told."""
+
+    address: str
+    log: Path
+
+    def script(self, faults: Sequence[str]) -> None:
+        """Say what happens at the writes to come."""
+        request = urllib.request.Request(f"{self.address}/script", json.dumps(list(faults)).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10):
+            pass
+
+    def effects(self) -> list[dict[str, Any]]:
+        """Return every write that was applied, in order."""
+        return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()] if self.log.exists() else []
+
+    def things(self) -> list[dict[str, Any]]:
+        """Return what the API holds."""
+        with urllib.request.urlopen(f"{self.address}/things", timeout=10) as answer:
+            found: list[dict[str, Any]] = json.loads(answer.read())["data"]
+            return found
+
+
+@contextmanager
+def run_api(log: Path) -> Iterator[FakeApi]:
+    """Run the server for as long as the block lasts."""
+    with subprocess.Popen([sys.executable, "-m", "treaty.testing.api", str(log)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield FakeApi(f"http://127.0.0.1:{process.stdout.readline().strip()}", log)
+        finally:
+            process.terminate()
+
+
+class _State:
+    def __init__(self, log: Path) -> None:
+        self.log, self.lock = log, threading.Lock()
+        self.things: dict[str, dict[str, Any]] = {}
+        self.keys: dict[str, dict[str, Any]] = {}
+        self.faults: list[str] = []
+
+    def effect(self, kind: str, thing: dict[str, Any], key: str | None) -> None:
+        with self.log.open("a", encoding="utf-8") as log:
+            log.write(json.dumps({"kind": kind, "key": key, "thing": thing}) + "\n")
+
+
+class _Handler(http.server.BaseHTTPRequestHandler):
+    state: _State
+    protocol_version = "HTTP/1.1"
+
+    def log_message(self, format: str, *_: Any) -> None:
+        """Say nothing."""
+
+    def do_GET(self) -> None:
+        """List, or find by a field."""
+        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        with self.state.lock:
+            found = [each for each in self.state.things.values() if all(str(each.get(name)) == value for name, value in query.items())]
+        self._answer(200, {"data": found})
+
+    def do_POST(self) -> None:
+        """Create, one or many, or take a script."""
+        body = self._body()
+        if self.path == "/script":
+            self.state.faults[:] = body
+            self._answer(200, {})
+        elif self.path == "/things/batch":
+            self._batch(body)
+        else:
+            self._write("create", lambda: self._create(body, self.headers.get("Idempotency-Key")))
+
+    def do_PUT(self) -> None:
+        """Put one."""
+        body, name = self._body(), urllib.parse.unquote(self.path.rsplit("/", 1)[1])
+        self._write("put", lambda: self._put(name, body))
+
+    def do_DELETE(self) -> None:
+        """Delete one."""
+        name = urllib.parse.unquote(self.path.rsplit("/", 1)[1])
+        self._body()
+        self._write("delete", lambda: self._delete(name))
+
+    def _write(self, kind: str, apply: Any) -> None:
+        with self.state.lock:
+            fault = self.state.faults.pop(0) if self.state.faults else "none"
+            if fault in ("busy", "refused", "failed"):
+                status = {"busy": 429, "refused": 422, "failed": 500}[fault]
+                self._answer(status, {"error": fault}, {"Retry-After": "0"} if fault == "busy" else {})
+                return
+            status, said = apply()
+        if fault == "dropped":
+            self.close_connection = True
+            self.connection.close()
+            return
+        self._answer(500 if fault == "failed-after" else status, said)
+
+    def _create(self, body: dict[str, Any], key: str | None) -> tuple[int, dict[str, Any]]:
+        if key is not None and key in self.state.keys:
+            return 200, self.state.keys[key]
+        thing = {**body, "id": f"api-{len(self.state.things) + 1}"}
+        self.state.things[thing["id"]] = thing
+        if key is not None:
+            self.state.keys[key] = thing
+        self.state.effect("create", thing, key)
+        return 201, thing
+
+    def _put(self, name: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+        there = self.state.things.get(name, {})
+        if there.get("version", 0) > body.get("version", 0):
+            return 409, {"error": "a newer version is there"}
+        thing = {**body, "id": name}
+        if there != thing:
+            self.state.things[name] = thing
+            self.state.effect("put", thing, None)
+        return 200, thing
+
+    def _delete(self, name: str) -> tuple[int, dict[str, Any]]:
+        if name not in self.state.things:
+            return 404, {"error": "no such thing"}
+        self.state.effect("delete", self.state.things.pop(name), None)
+        return 200, {}
+
+    def _batch(self, body: dict[str, Any]) -> None:
+        with self.state.lock:
+            fault = self.state.faults.pop(0) if self.state.faults else "none"
+            results = []
+            for item in body["items"]:
+                bad = item.get("text") == "bad"
+                said = {} if bad else self._create(item, None)[1]
+                results.append({"reference": item["reference"], "status": 422 if bad else 201, "id": said.get("id")})
+        if fault == "odd-shape":
+            self._answer(200, ["?"])
+        else:
+            self._answer(207, {"results": list(reversed(results[:-1] if fault == "lost-item" else results))})
+
+    def _body(self) -> Any:
+        length = int(self.headers.get("Content-Length") or 0)
+        return json.loads(self.rfile.read(length)) if length else None
+
+    def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
+        data = json.dumps(body).encode()
+        self.send_response(status)
+        for each in {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}.items():
+            self.send_header(*each)
+        self.end_headers()
+        self.wfile.write(data)
+
+
+def main() -> None:
+    """Serve until stopped; the port is the first line printed."""
+    handler = type("Handler", (_Handler,), {"state": _State(Path(sys.argv[1]))})
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    sys.stdout.write(f"{server.server_port}\n")
+    sys.stdout.flush()
+    server.serve_forever()
+
+
+if __name__ == "__main__":
+    main()
