@@ -7,7 +7,7 @@ JOBS ?= 2
 DEMO ?= demo
 PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
 
-.PHONY: help demo test test-all lint format bench chaos docs clean
+.PHONY: help demo test test-all lint format bench bench-match chaos docs clean
 .DEFAULT_GOAL := help
 
 help:  ## list what make can do
@@ -56,6 +56,14 @@ format: .venv/installed-dev  ## write the code in the one style
 bench: .venv/installed-dev .venv-peers/installed  ## measure beside other tools: make bench ROWS=1000000
 	$(BIN)/python bench/run.py --rows $(ROWS)
 
+.venv-match/installed: bench/matching/requirements.txt | $(BIN)/python
+	test -x .venv-match/bin/python || $(BIN)/python -m venv .venv-match
+	.venv-match/bin/python -m pip install --quiet --disable-pip-version-check --requirement bench/matching/requirements.txt
+	@touch $@
+
+bench-match: .venv/installed-dev .venv-match/installed  ## score the matcher beside valentine's, and write docs/matching-scores.md
+	$(BIN)/python -m bench.matching.run
+
 chaos: .venv/installed-dev  ## a hundred kills: make chaos KILLS=1000
 	TREATY_KILLS=$(KILLS) $(BIN)/pytest tests/chaos
 
@@ -63,4 +71,4 @@ docs: .venv/installed-dev  ## write the parts of the manual that are made from d
 	$(BIN)/python docs/generate.py
 
 clean:  ## remove what make made (projects and their state stay)
-	rm -rf .venv .venv-peers .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis bench/work
+	rm -rf .venv .venv-peers .venv-match .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis bench/work

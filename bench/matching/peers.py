@@ -1,0 +1,45 @@
+"""Runs valentine's matchers over pairs: reads JSON from a file, writes JSON to another. Runs in the environment of the peers."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from pathlib import Path
+
+
+def main(given: Path, wanted: Path) -> None:
+    """Write, for each matcher, its seconds and for each pair its scored matches (source, target, score)."""
+    warnings.simplefilter("ignore")
+    import pandas
+    from valentine import valentine_match
+    from valentine.algorithms import Coma, DistributionBased, JaccardDistanceMatcher, SimilarityFlooding
+
+    matchers = {
+        "COMA (names)": lambda: Coma(),
+        "COMA (names and values)": lambda: Coma(use_instances=True),
+        "similarity flooding": lambda: SimilarityFlooding(),
+        "Jaccard": lambda: JaccardDistanceMatcher(),
+        "distribution": lambda: DistributionBased(),
+    }
+    pairs = json.loads(given.read_text(encoding="utf-8"))
+    found = {}
+    for name, make in matchers.items():
+        began = time.perf_counter()
+        answers, failed = [], 0
+        for pair in pairs:
+            frames = [pandas.DataFrame({key: pandas.Series(values, dtype="str") for key, values in pair[side].items()}) for side in ("source", "target")]
+            try:
+                matches = valentine_match(frames, make(), df_names=["source", "target"])
+            except Exception:  # a matcher that cannot take a pair has no answers for it
+                failed += 1
+                answers.append([])
+                continue
+            answers.append([[each.source_column, each.target_column, float(score)] for each, score in matches.items()])
+        found[name] = {"seconds": time.perf_counter() - began, "failed": failed, "answers": answers}
+    wanted.write_text(json.dumps(found), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
