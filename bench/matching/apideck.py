@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bench.matching.scores import score
 from bench.matching.truth import Pair
+
 from treaty.matching.matcher import Correspondence, match_profiles
 from treaty.operations.sides import read_side
 

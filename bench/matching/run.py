@@ -14,6 +14,7 @@ from typing import Any
 
 from bench.matching.scores import Scores, match_pair, score
 from bench.matching.truth import SYSTEMS, Pair, load_pairs
+
 from treaty.matching.assigning import assign
 from treaty.matching.matcher import Alternative, Correspondence
 
