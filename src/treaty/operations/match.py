@@ -58,22 +58,27 @@ def _earlier(folder: Folder, model: str) -> Iterator[EarlierMapping]:
 
 
 def earlier_mappings(project: Project, model: str) -> Iterator[EarlierMapping]:
-    """Yield what inbound mappings to a model say: each path that a field reads, with the field's ``/`` path."""
+    """Yield what inbound mappings to a model say, the standard's and each client's own: each path that a field reads, with the field's ``/`` path."""
     for mapping in project.mappings.values():
         if mapping.inbound and mapping.to == model:
-            yield from _fields(mapping.fields, "")
+            yield from _fields(mapping.fields, "", own=False)
+    for overlay in project.overlays.values():
+        for mapping in overlay.mappings.values():
+            if mapping.inbound and mapping.to == model:
+                yield from _fields(mapping.fields, "", own=True)
 
 
-def _fields(fields: Mapping[str, FieldMapping], above: str) -> Iterator[EarlierMapping]:
+def _fields(fields: Mapping[str, FieldMapping], above: str, *, own: bool) -> Iterator[EarlierMapping]:
+    """Yield the fields of a mapping; of an overlay's only its ``own``: what it inherits is the standard's, and counted there."""
     from treaty.compiler.cells import CellError, parse_cell
 
     for name, each in fields.items():
-        if each.cell:
+        if each.cell and not (own and each.origin == "standard"):
             try:
                 yield from (EarlierMapping(path, f"{above}{name}") for path in _paths(parse_cell(each.cell)))
             except CellError:
                 continue  # `check` tells
-        yield from _fields(each.fields, f"{above}{name}/")
+        yield from _fields(each.fields, f"{above}{name}/", own=own)
 
 
 def _paths(cell: Cell) -> Iterator[str]:
