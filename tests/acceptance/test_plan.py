@@ -152,6 +152,62 @@ def test_identity_equals_two_full_runs(small: Path, tmp_path_factory: pytest.Tem
     assert treaty.verify(small).ok
 
 
+SURVIVORSHIP = """\
+---
+id: which-name-counts
+title: The store knows what a thing is called
+status: accepted
+date: 2026-11-21
+decision-makers: [tests]
+kind: survivorship
+governs: [thing]
+rules:
+  - {prefer: [ORDER], fields: [name]}
+---
+
+## Considered options
+
+- the catalogue
+- the store
+
+## Outcome
+
+The store.
+"""
+
+
+def test_survivorship_equals_two_full_runs(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another order of two systems changes the names on which they differ, and no other; what is applied equals a lake of its own, run with it."""
+    folder, other = tmp_path / "project", tmp_path_factory.mktemp("fresh") / "project"
+    url = new_database()
+    monkeypatch.setenv("TREATY_DATABASE", url)
+    write_small_project(folder, database="env:TREATY_DATABASE")
+    (folder / "systems/index.yaml").write_text((folder / "systems/store.yaml").read_text().replace("inbox/store", "inbox/index"), encoding="utf-8")
+    (folder / "mappings/index.things.yaml").write_text((folder / "mappings/store.things.yaml").read_text().replace("store/", "index/"), encoding="utf-8")
+    edit(folder, "flows/things.yaml", "[store.things]", "[store.things, index.things]")
+    (folder / "decisions/which-name-counts.md").write_text(SURVIVORSHIP.replace("ORDER", "store, index"), encoding="utf-8")
+    land(folder, "id;name;size\nA-1;ball;3\nA-2;box;4\nA-3;tower;30\n")
+    (folder / "inbox/index").mkdir()
+    (folder / "inbox/index/things.csv").write_text("id;name;size\nA-1;globe;3\nA-2;box;4\nA-3;spire;30\nA-9;lid;1\n", encoding="utf-8")
+    assert treaty.run(folder).ok
+    assert {"A-1": "ball", "A-2": "box", "A-3": "tower", "A-9": "lid"} == names(folder)
+    edit(folder, "decisions/which-name-counts.md", "store, index", "index, store")
+    plan = treaty.plan(folder)
+    (change,) = plan.changes
+    (difference,) = change.differences
+    assert ("value-changing", 2, {"name": 2}) == (plan.plan_class, sum(difference.records.values()), difference.fields)
+    assert treaty.apply(plan.plan_id, folder).changed
+    applied = treaty.records("thing", folder).to_pylist()
+    assert treaty.verify(folder).ok
+    shutil.copytree(folder, other, ignore=shutil.ignore_patterns(".treaty"))
+    monkeypatch.setenv("TREATY_DATABASE", new_database())
+    assert treaty.run(other).ok
+    assert treaty.records("thing", other).to_pylist() == applied
+    assert {"A-1": "globe", "A-2": "box", "A-3": "spire", "A-9": "lid"} == names(other)
+
+
 @pytest.mark.chaos
 @pytest.mark.parametrize(
     "point", ["plan.prepared", "apply.prepared", "apply.pre_commit", pytest.param("commit.pre_commit", marks=pytest.mark.slow), "commit.post_commit"]
