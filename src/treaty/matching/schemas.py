@@ -24,7 +24,7 @@ def is_schema(content: Any) -> bool:
 
 def list_parts(content: Mapping[str, Any]) -> Sequence[str]:
     """Return the pointers of the schemas that a document names."""
-    found = [(place, _at(content, place)) for place in ("#/components/schemas", "#/definitions", "#/$defs")]
+    found = [(place, at_pointer(content, place)) for place in ("#/components/schemas", "#/definitions", "#/$defs")]
     return [f"{place}/{name}" for place, schemas in found if isinstance(schemas, Mapping) for name in schemas]
 
 
@@ -33,15 +33,15 @@ def find_part(content: Mapping[str, Any], part: str) -> tuple[str, Any] | None:
     if not part:
         return str(content.get("title") or ""), content
     if part.startswith("#/"):
-        found = _at(content, part)
+        found = at_pointer(content, part)
         return (part.rpartition("/")[2], found) if found is not None else None
     pointer = next((each for each in list_parts(content) if each.rpartition("/")[2].casefold() == part.casefold()), None)
-    return (pointer.rpartition("/")[2], _at(content, pointer)) if pointer else None
+    return (pointer.rpartition("/")[2], at_pointer(content, pointer)) if pointer else None
 
 
 def profile_schema(content: Mapping[str, Any], name: str, schema: Any) -> StreamProfile:
     """Profile one schema of a document: nested objects by ``/`` paths, lists through their items, ``$ref`` within the document."""
-    resolved = _resolve(content, schema, ())
+    resolved = resolve_schema(content, schema, ())
     fields = []
     for each in _walk(content, schema, "", (), False):
         fields.append(each)
@@ -50,26 +50,28 @@ def profile_schema(content: Mapping[str, Any], name: str, schema: Any) -> Stream
     return StreamProfile(name, tuple(fields), description=str(resolved[0].get("description", "")))
 
 
-def _at(content: Any, pointer: str) -> Any:
+def at_pointer(content: Any, pointer: str) -> Any:
+    """Return what stands at a JSON pointer of a document, None where there is nothing."""
     for step in pointer.removeprefix("#").strip("/").split("/"):
         name = step.replace("~1", "/").replace("~0", "~")
         content = content.get(name) if isinstance(content, Mapping) else None
     return content
 
 
-def _resolve(content: Mapping[str, Any], schema: Any, seen: tuple[str, ...]) -> tuple[Mapping[str, Any], tuple[str, ...]]:
+def resolve_schema(content: Mapping[str, Any], schema: Any, seen: tuple[str, ...] = ()) -> tuple[Mapping[str, Any], tuple[str, ...]]:
     """Follow references and put the parts of ``allOf`` and the first of ``anyOf`` and ``oneOf`` together."""
     if not isinstance(schema, Mapping):
         return {}, seen
     if isinstance(reference := schema.get("$ref"), str):
         if reference in seen or not reference.startswith("#"):
             return {}, seen
-        found, seen = _resolve(content, _at(content, reference), (*seen, reference))
+        found, seen = resolve_schema(content, at_pointer(content, reference), (*seen, reference))
         return {**found, **{key: value for key, value in schema.items() if key != "$ref"}}, seen
     together: dict[str, Any] = {}
-    chosen = [*schema.get("allOf", ()), *[each for key in ("anyOf", "oneOf") for each in _first(schema.get(key, ()))]]
+    parts = schema.get("allOf")
+    chosen = [*(parts if isinstance(parts, list) else ()), *[each for key in ("anyOf", "oneOf") for each in _first(schema.get(key, ()))]]
     for part in chosen:
-        found, seen = _resolve(content, part, seen)
+        found, seen = resolve_schema(content, part, seen)
         properties = {**together.get("properties", {}), **found.get("properties", {})}
         required = [*together.get("required", ()), *found.get("required", ())]
         together = {**together, **found, "properties": properties, "required": required}
@@ -88,18 +90,18 @@ def _first(options: Any) -> list[Any]:
 
 
 def _walk(content: Mapping[str, Any], schema: Any, path: str, seen: tuple[str, ...], repeated: bool) -> Iterator[FieldProfile]:
-    found, seen = _resolve(content, schema, seen)
+    found, seen = resolve_schema(content, schema, seen)
     if isinstance(found.get("items"), Mapping) and "properties" not in found:
         if path:
             repeated = True
-        found, seen = _resolve(content, found["items"], seen)
+        found, seen = resolve_schema(content, found["items"], seen)
     properties = found.get("properties")
     if not isinstance(properties, Mapping) or path.count("/") >= DEEPEST:
         return
     required = found.get("required")
     for name, below in properties.items():
         place = f"{path}/{name}" if path else str(name)
-        member = _resolve(content, below, seen)[0]
+        member = resolve_schema(content, below, seen)[0]
         nested = list(_walk(content, below, place, seen, repeated))
         if nested:
             yield from nested

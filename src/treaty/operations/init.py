@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from treaty.errors import UsageError
+from treaty.operations.descriptions import describe_system
 from treaty.project.files import SETTINGS_FILE, SUFFIXES, catalog_folder, shipped_packs
 from treaty.project.findings import nearest
 from treaty.project.loading import Project, load_project
@@ -16,23 +17,56 @@ IGNORED = ".treaty/\n"
 
 
 @dataclass(frozen=True, slots=True)
+class WrittenSystem:
+    """A system written from a description: its name and file, its streams, and which list operations were left out, and why."""
+
+    name: str
+    file: str
+    streams: tuple[str, ...]
+    left_out: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class InitResult:
-    """What was made: the folder, its packs, the folders that its systems read, and its models and flows."""
+    """What was made: the folder, its packs, the folders that its systems read, its models and flows, and the system of a description."""
 
     folder: Path
     packs: tuple[str, ...]
     inboxes: tuple[str, ...]
     models: tuple[str, ...]
     flows: tuple[str, ...]
+    system: WrittenSystem | None = None
 
 
-def init(folder: Path | str, packs: Sequence[str] = ()) -> InitResult:
+def init(folder: Path | str, packs: Sequence[str] = (), *, from_openapi: Path | str | None = None, system: str | None = None) -> InitResult:
     """Make a project in ``folder``, building on packs: shipped ones by name, others by folder.
 
+    With ``from_openapi`` a REST system is written from that description; then the folder may be a project already, which gets one system more.
+
     Raises:
-        UsageError: there is a project already, or a pack that there is not.
+        UsageError: there is a project already, a pack that there is not, or a description that offers nothing.
     """
     root = Path(folder).expanduser().resolve()
+    if from_openapi is None:
+        if system is not None:
+            raise UsageError("A system's name belongs to a description.", remedy="Add --from-openapi FILE, or leave --system out.")
+        return _make(root, packs)
+    there = (root / SETTINGS_FILE).exists()
+    if there and packs:
+        raise UsageError(f"{root} is a Treaty project already.", remedy=f"Add packs to its {SETTINGS_FILE}; --from-openapi alone adds a system.")
+    described = describe_system(Path(from_openapi), system)
+    file = root / "systems" / f"{described.name}.yaml"
+    if file.exists():
+        raise UsageError(f"{file} is there already.", remedy="Give another --system NAME, or remove the file.")
+    made = InitResult(root, (), (), (), ()) if there else _make(root, packs)
+    file.parent.mkdir(exist_ok=True)
+    file.write_text(described.text, encoding="utf-8")
+    project = load_project(root)
+    written = WrittenSystem(described.name, file.relative_to(root).as_posix(), described.streams, described.left_out)
+    return replace(made, packs=tuple(packs), models=tuple(sorted(project.models)), flows=tuple(sorted(project.flows)), system=written)
+
+
+def _make(root: Path, packs: Sequence[str]) -> InitResult:
     if (root / SETTINGS_FILE).exists():
         raise UsageError(f"{root} is a Treaty project already.", remedy=f"Name another folder, or add packs to its {SETTINGS_FILE}.")
     for pack in packs:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from treaty.errors import UsageError
 from treaty.matching.profiles import FieldProfile, StreamProfile, profile_values
+from treaty.operations.descriptions import read_description
 from treaty.operations.reading import Event, ReadArrival, ReadRecord, ReadRefusal, read_file, read_stream
 from treaty.operations.workspace import Folder, find_root
 from treaty.project.files import catalog_folder, shipped_packs
@@ -97,16 +98,10 @@ def _parsed(file: Path, suffix: str) -> Any:
         if not head.startswith(b"{"):
             return None
         try:
-            return json.loads(file.read_text(encoding="utf-8-sig"))
-        except (ValueError, RecursionError):
+            return read_description(file)
+        except UsageError:
             return None  # its reader says what is wrong with it
-    import yaml
-
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return yaml.load(file.read_text(encoding="utf-8"), Loader=loader)  # noqa: S506  a safe loader
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
-        raise UsageError(f"{file} cannot be read as YAML: {' '.join(str(error).split())[:200]}.", remedy="Mend it, or name another file.") from None
+    return read_description(file)
 
 
 def _schema(file: Path, content: Any, part: str) -> Side | None:

@@ -29,6 +29,7 @@ class RestConnection:
     user: str | None = declared("auth basic: the user; oauth2: the client id", default=None, example="treaty")
     token_url: str | None = declared("auth oauth2: where tokens are given; its host and port are reached too", default=None, example="https://login.example.com/token")
     scope: str | None = declared("auth oauth2: the scope that is asked for", default=None)
+    headers: Mapping[str, str] = declared("headers sent with every request; references are taken", factory=dict, example={"X-Tenant": "env:SHOP_TENANT"})
     deadline_seconds: int = declared("how long one answer may take in all", default=60)
     attempts: int = declared("how often a request is sent before the run leaves it for later", default=4)
     wait_seconds: int = declared("the longest wait between attempts, whatever Retry-After says", default=30)
@@ -44,7 +45,7 @@ class RestRead:
         "how one page leads to the next: by the Link header, by an address in the answer (`next_field`), by a cursor in it, by number, or by offset",
         default="none",
     )  # fmt: skip
-    next_field: str = declared("pages next and cursor: the path in the answer of the next address or cursor", default="next")
+    next_field: str = declared("pages next and cursor: the path in the answer of the next address or cursor; in a list by number, as data/-1/id", default="next")
     parameter: str = declared("pages cursor, page and offset: the parameter that says where to go on", default="page")
     first: int = declared("pages page: the number of the first", default=1)
     most_pages: int = declared("more pages than this stop the run: the API is likely to repeat itself", default=100_000)

@@ -140,6 +140,7 @@ class RestClient:
 
     def _once(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], most_bytes: int) -> Answer:
         more, sent = self._authorised(url)
+        more = {**self.connection.headers, **more}
         return self._exchange(method, sent, content, {"Content-Type": "application/json", **more, **headers} if content is not None else {**more, **headers}, most_bytes)
 
     def _exchange(self, method: str, url: httpx.URL, content: bytes | None, headers: dict[str, str], most_bytes: int) -> Answer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import tempfile
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
@@ -20,6 +21,8 @@ from treaty.connectors.rest import RestConnection, RestRead
 from treaty.connectors.rest.client import Answer, RestClient
 from treaty.connectors.secrets import redact
 from treaty.errors import RetryError, SetAsideError, StopError
+
+INDEX = re.compile(r"-?[0-9]{1,6}\Z")
 
 
 class RestSource:
@@ -142,7 +145,10 @@ def _order(value: str) -> tuple[int, str]:
 
 
 def at_path(document: Any, path: str) -> Any:
-    """Return what stands at a path of fields, None where there is nothing."""
+    """Return what stands at a path of fields, in a list by number (-1 is the last); None where there is nothing."""
     for step in (each for each in path.split("/") if each not in ("", ".")):
-        document = document.get(step) if isinstance(document, dict) else None
+        if isinstance(document, list) and INDEX.match(step):
+            document = document[int(step)] if -len(document) <= int(step) < len(document) else None
+        else:
+            document = document.get(step) if isinstance(document, dict) else None
     return document
