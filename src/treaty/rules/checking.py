@@ -48,6 +48,7 @@ RULES: tuple[type[Rule], ...] = (
     mappings.IdleMapping,
     systems.DeletesWithoutKey,
     systems.TombstoneWithoutCondition,
+    systems.SharedSystemNotTold,
     systems.UnknownZone,
     systems.UnknownConnector,
     systems.ConnectorSetting,

@@ -59,6 +59,23 @@ class TombstoneWithoutCondition(Rule):
                 yield self.finding(f"{system.name}/{name} has tombstones without 'when'", stream.at("deletes"))
 
 
+class SharedSystemNotTold(Rule):
+    """A system with rows of many clients, which a run cannot tell apart yet: every client would get all of them."""
+
+    code = "shared-system"
+    title = "A system that clients share cannot be read yet"
+    why = "Rows of a shared system are not told apart by client yet; each client would land those of all others."
+    remedy = "Give each client a stream or file of its own, by `{client}` in the connection or in `read`."
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        for system in {id(each): each for _, each in checked.systems()}.values():
+            if system.shared and len(checked.project.overlays) > 1 and any(stream.read for stream in system.streams.values()):
+                yield self.finding(f"{system.name} is shared by clients", system.at("shared"))
+            for name, stream in system.streams.items():
+                if stream.client is not None:
+                    yield self.finding(f"{system.name}/{name} says by row which client it is of", stream.at("client"))
+
+
 class UnknownZone(Rule):
     """A time zone that the IANA database does not have."""
 
