@@ -52,7 +52,9 @@ def ledger(server: Path) -> Iterator[Path]:
     """A small project that delivers to a ledger, not run yet."""
     folder = server / "project"
     write_small_project(folder)
-    (folder / "treaty.yaml").write_text("name: small\nowners: {tests: tests@example.com}\nenvironments:\n  local: {deliver: true}\n", encoding="utf-8")
+    (folder / "treaty.yaml").write_text(
+        "name: small\nowners: {tests: tests@example.com}\nenvironments:\n  local: {deliver: true}\n", encoding="utf-8"
+    )
     (folder / "systems/ledger.yaml").write_text(LEDGER, encoding="utf-8")
     (folder / "mappings/thing.ledger.yaml").write_text(OUTBOUND, encoding="utf-8")
     (folder / "flows/things.yaml").write_text("mappings: [store.things, thing.ledger]\nowner: tests\n", encoding="utf-8")
@@ -77,7 +79,10 @@ def query(folder: Path, statement: str) -> list[tuple[Any, ...]]:
     """Run a statement in the ledger's database."""
     from treaty.sessions.guests import guest_database
 
-    with find_workspace(folder).open() as session, psycopg.connect(guest_database(session.database, "ledger"), autocommit=True) as connection:
+    with (
+        find_workspace(folder).open() as session,
+        psycopg.connect(guest_database(session.database, "ledger"), autocommit=True) as connection,
+    ):
         found = connection.execute(statement.encode())
         return found.fetchall() if found.description else []
 
@@ -101,10 +106,14 @@ def test_dead_letters_are_listed_and_replayed(ledger: Path) -> None:
     assert {} == run(ledger)
     assert treaty("deliveries", "replay", "A-1", "--project", ledger).status == 2
     query(ledger, "alter table ledger.thing drop constraint thing_name_check")
-    assert {"waiting": 1, "overtaken": 0} == treaty("deliveries", "replay", "--all", "--sink", "ledger/things", "--json", "--project", ledger).json
+    assert {"waiting": 1, "overtaken": 0} == treaty(
+        "deliveries", "replay", "--all", "--sink", "ledger/things", "--json", "--project", ledger
+    ).json
     assert {"acknowledged": 1} == run(ledger)
     assert [("A-1", "ball", 1), ("A-2", "box", 1)] == query(ledger, "select code, name, treaty_version from ledger.thing order by 1")
-    (sent,) = [each for each in treaty("deliveries", "list", "--state", "acknowledged", "--json", "--project", ledger).json if each["key"] == "A-2"]
+    (sent,) = [
+        each for each in treaty("deliveries", "list", "--state", "acknowledged", "--json", "--project", ledger).json if each["key"] == "A-2"
+    ]
     assert letter["message_id"] == sent["message_id"]
     assert [] == treaty("deliveries", "list", "--json", "--project", ledger).json
     with find_workspace(ledger).open() as session:
@@ -126,7 +135,9 @@ def test_an_overtaken_dead_letter_is_not_sent(ledger: Path) -> None:
 
 def test_an_ambiguous_message_is_sent_twice_only_on_demand(ledger: Path) -> None:
     """Where the sink takes messages at least once, an ambiguous one needs --yes."""
-    (ledger / "mappings/thing.ledger.yaml").write_text(OUTBOUND.replace("upsert", "at-least-once").replace("delete: send\n", ""), encoding="utf-8")
+    (ledger / "mappings/thing.ledger.yaml").write_text(
+        OUTBOUND.replace("upsert", "at-least-once").replace("delete: send\n", ""), encoding="utf-8"
+    )
     run(ledger)
     with find_workspace(ledger).open() as session:
         session.as_client("main").execute("update treaty.delivery set state = 'ambiguous' where key = 'A-1'")
@@ -140,7 +151,11 @@ def test_a_changed_mapping_is_sent(ledger: Path) -> None:
     """When what the sink takes changes, every record is sent again above the version that the sink has; later versions stay above that."""
     run(ledger)
     (ledger / "mappings/thing.ledger.yaml").write_text(OUTBOUND.replace("name: name", "name: shouted(name)"), encoding="utf-8")
-    decision = IDENTITY.replace("kind: identity", "kind: transformation").replace("same-thing", "ledger-names-are-capitals").replace("[thing]", "[thing.name]")
+    decision = (
+        IDENTITY.replace("kind: identity", "kind: transformation")
+        .replace("same-thing", "ledger-names-are-capitals")
+        .replace("[thing]", "[thing.name]")
+    )
     before, _, after = decision.partition("keys:")
     told = 'function: "shouted(text: string) -> string"\nexpression: upper(text)\nexamples:\n  - {text: a, returns: A}\n---\n'
     (ledger / "decisions/ledger-names-are-capitals.md").write_text(before + told + after.partition("---\n")[2], encoding="utf-8")
@@ -194,12 +209,33 @@ def test_a_key_that_passes_to_another_record(ledger: Path) -> None:
     assert treaty("verify", "--project", ledger).status == 0
 
 
+def test_a_changed_key_leaves_no_row_behind(ledger: Path) -> None:
+    """Where a record's own key in the sink changes, its old row is deleted and the new one written, even if the key in between was never sent."""
+    (ledger / "mappings/thing.ledger.yaml").write_text(OUTBOUND.replace("key: [code]", "key: [name]"), encoding="utf-8")
+    shown = "select code, name from ledger.thing order by 1"
+    assert {"acknowledged": 2} == run(ledger)
+    land(ledger, "id;name;size\nA-1;orb;3\n", "more.csv")
+    assert {"acknowledged": 2} == run(ledger)
+    assert [("A-1", "orb"), ("A-2", "box")] == query(ledger, shown)
+    for name in ("globe", "sphere"):
+        land(ledger, f"id;name;size\nA-1;{name};3\n", f"{name}.csv")
+        run(ledger, "--dry")
+    run(ledger)
+    assert [("A-1", "sphere"), ("A-2", "box")] == query(ledger, shown)
+    land(ledger, "id;name;size\nA-1;box;3\nA-2;crate;3\n", "passed.csv")  # A-1 takes what A-2 leaves
+    run(ledger)
+    assert [("A-1", "box"), ("A-2", "crate")] == query(ledger, shown)
+    assert {} == run(ledger)
+    assert [] == treaty("deliveries", "list", "--json", "--project", ledger).json
+    assert treaty("verify", "--project", ledger).status == 0
 
 
 @pytest.mark.parametrize("missing", ["null", "quarantine after 1s"])
 def test_a_missing_target(ledger: Path, missing: str) -> None:
     """A reference without a target is sent and shown as its relationship says, and as it is once the target comes."""
-    decision = IDENTITY.replace("kind: identity", "kind: relationship").replace("same-thing", "names-are-codes").replace("[thing]", "[thing.name]")
+    decision = (
+        IDENTITY.replace("kind: identity", "kind: relationship").replace("same-thing", "names-are-codes").replace("[thing]", "[thing.name]")
+    )
     before, _, after = decision.partition("keys:")
     told = f"references: thing.code\nmissing: {missing}\n---\n"
     path = ledger / "decisions/names-are-codes.md"

@@ -6,7 +6,9 @@ has acknowledged. A sink never gets a lower version after a higher one.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date, time
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from treaty.clock import Clock
@@ -14,13 +16,19 @@ from treaty.compiler.outbound import CompiledOutbound
 from treaty.connectors.interface import DeliveryItem, ItemResult, Sink, WriteRequest
 from treaty.errors import RetryError, StopError
 from treaty.faults import faultpoint
-from treaty.flows.intents import derive, outbound_rows
+from treaty.flows.intents import derive, key_parts, outbound_rows
 from treaty.flows.results import DeliveryResult, Problem
 from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
 
 ITEMS_A_WRITE = 2_000
-STATES = {"acknowledged": "acknowledged", "coalesced": "coalesced", "rejected": "dead-lettered", "ambiguous": "ambiguous", "retry": "waiting"}
+STATES = {
+    "acknowledged": "acknowledged",
+    "coalesced": "coalesced",
+    "rejected": "dead-lettered",
+    "ambiguous": "ambiguous",
+    "retry": "waiting",
+}
 
 Place: TypeAlias = tuple[str, int, int]  # of an intent: canonical id, golden version, revision
 
@@ -43,13 +51,15 @@ def deliver(
     return _result(mapping.sink, before, after), problems
 
 
-def _send(session: Session, project: ClientProject, mapping: CompiledOutbound, sink: Sink, *, as_of: str, run_id: str, clock: Clock) -> None:
+def _send(
+    session: Session, project: ClientProject, mapping: CompiledOutbound, sink: Sink, *, as_of: str, run_id: str, clock: Clock
+) -> None:
     system, _, name = mapping.sink.partition("/")
     stream = project.stream(mapping.sink)
     assert stream is not None, "an outbound mapping with an unknown stream does not run"
     columns = {each.name: str(each.node.type) for each in mapping.columns}
     request = WriteRequest(system, name, mapping.client, stream, mapping.key, mapping.mode, columns)
-    items = list(_items(session, project, mapping, as_of))
+    items = sorted(_items(session, project, mapping, as_of), key=lambda each: each[1].op == "upsert")  # farewells first: they free keys
     for start in range(0, len(items), ITEMS_A_WRITE):
         chunk = items[start : start + ITEMS_A_WRITE]
         _attempt(session, mapping, [place for place, _ in chunk], run_id, clock)
@@ -61,21 +71,44 @@ def _send(session: Session, project: ClientProject, mapping: CompiledOutbound, s
 
 
 def _items(session: Session, project: ClientProject, mapping: CompiledOutbound, as_of: str) -> Iterator[tuple[Place, DeliveryItem]]:
-    """Yield what is waiting, each with the place of its intent, in the order in which it is to be sent."""
+    """Yield what is waiting, each with the place of its intent. A record may have several: farewells to keys that it had, and its news."""
     rows = session.as_client(mapping.client).execute(
         """select canonical_id::text, golden_version, revision, key, op, message_id, remote_id, case when attempts > 0 then created_at end from treaty.delivery
-           where client = %s and sink = %s and state = 'waiting'""",
+           where client = %s and sink = %s and state = 'waiting' order by golden_version, revision""",
         (mapping.client, mapping.sink),
     )
-    waiting = {(row[0], row[1]): row for row in rows.fetchall()}
+    waiting: dict[str, list[tuple[Any, ...]]] = {}
+    for row in rows.fetchall():
+        waiting.setdefault(row[0], []).append(row)
     names = [each.name for each in mapping.columns]
-    session.duck.execute("create or replace temp table outbound_waiting as select unnest(?::varchar[])::uuid as _canonical_id", [[each for each, _ in waiting]])
-    for row in outbound_rows(session, project, mapping, "g._canonical_id in (from outbound_waiting)", as_of):
-        found = waiting.get((str(row["_canonical_id"]), row["_version"]))
-        if found is not None:
-            canonical, version, revision, key, op, message_id, remote_id, sent_at = found
-            item = DeliveryItem(key, version + revision, op, message_id, {each: row[each] for each in names}, remote_id, sent_at)
-            yield (canonical, version, revision), item
+    session.duck.execute(
+        "create or replace temp table outbound_waiting as select unnest(?::varchar[])::uuid as _canonical_id", [list(waiting)]
+    )
+    for found in outbound_rows(session, project, mapping, "g._canonical_id in (from outbound_waiting)", as_of):
+        for canonical, version, revision, key, op, message_id, remote_id, sent_at in waiting[str(found["_canonical_id"])]:
+            fields = {each: found[each] for each in names}
+            if op != "upsert":
+                fields |= _key_fields(mapping, key, fields)
+            elif version != found["_version"]:
+                continue
+            yield (canonical, version, revision), DeliveryItem(key, version + revision, op, message_id, fields, remote_id, sent_at)
+
+
+def _key_fields(mapping: CompiledOutbound, key: str, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the key columns as they were when the sink was told: the record may have another key by now."""
+    parts = key_parts(mapping, key)
+    written = dict(zip(mapping.key, parts or (), strict=False))
+    return {name: _like(text, fields[name]) for name, text in written.items() if name in fields and str(fields[name]) != text}
+
+
+def _like(text: str, value: Any) -> Any:
+    """Return a text as a value of the same type as another one; as a text where it cannot be."""
+    if isinstance(value, bool) or not isinstance(value, (int, Decimal, date, time)):
+        return text
+    try:
+        return type(value)(text) if isinstance(value, (int, Decimal)) else type(value).fromisoformat(text)
+    except (ValueError, ArithmeticError):
+        return text
 
 
 def _matched(chunk: Sequence[tuple[Place, DeliveryItem]], results: Sequence[ItemResult]) -> Iterator[tuple[Place, ItemResult | None]]:
@@ -110,7 +143,8 @@ def _settle(session: Session, mapping: CompiledOutbound, settled: Iterable[tuple
         rows.append((STATES[told.state], told.message[:4096], told.remote_id, now, mapping.client, mapping.sink, *place))
     with pg.transaction(), pg.cursor() as cursor:
         cursor.executemany(
-            f"update treaty.delivery set state = %s, message = %s, remote_id = coalesce(%s, remote_id), updated_at = %s where {_OF_PLACE}", rows
+            f"update treaty.delivery set state = %s, message = %s, remote_id = coalesce(%s, remote_id), updated_at = %s where {_OF_PLACE}",
+            rows,
         )
 
 

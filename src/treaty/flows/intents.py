@@ -1,8 +1,8 @@
 """Derives what a sink is to get: one intent for each golden record that it was not told of as it stands now.
 
 An intent is one *delivery version* of one golden record: the golden version plus a revision, which grows when the same version must be
-told again since the outbound mapping changed, or its key was another record's before. So a sink never gets a lower version after a
-higher one, whatever changed.
+told again since the outbound mapping changed, its key was another record's before, or its own key changed: then a delete of the key that
+it had comes first, and the new key one revision above. So a sink never gets a lower version after a higher one, whatever changed.
 """
 
 from __future__ import annotations
@@ -79,7 +79,10 @@ def derive(session: Session, project: ClientProject, mapping: CompiledOutbound, 
     moves = any(each.moves for each in relationships(project, mapping.model))  # what is sent may change though no golden record does
     if batch <= seen and not moves:
         return 0
-    intents = _above_former_holders(session, mapping, list(_intents(session, project, mapping, -1 if moves else seen, as_of)))
+    same = row is not None and row[0] == mapping.version
+    intents = _above_former_holders(
+        session, mapping, list(_intents(session, project, mapping, -1 if moves else seen, as_of, same_mapping=same))
+    )
     if intents or batch > seen:
         _write(session, mapping, intents, batch, run_id, clock)
     return len(intents)
@@ -107,25 +110,87 @@ def outbound_query(session: Session, project: ClientProject, mapping: CompiledOu
         from ({shaped})"""
 
 
-def _intents(session: Session, project: ClientProject, mapping: CompiledOutbound, seen: int, as_of: str) -> Iterator[Intent]:
+def _intents(
+    session: Session, project: ClientProject, mapping: CompiledOutbound, seen: int, as_of: str, *, same_mapping: bool
+) -> Iterator[Intent]:
     told = _told(session, mapping)
-    holders = {each.standing.key: canonical for canonical, each in told.items() if each.standing is not None and each.standing.op == "upsert"}
+    holders = {
+        each.standing.key: canonical for canonical, each in told.items() if each.standing is not None and each.standing.op == "upsert"
+    }
     held = [canonical for canonical, each in told.items() if each.newest.state == "held"]
     session.duck.execute("create or replace temp table outbound_held as select unnest(?::varchar[])::uuid as _canonical_id", [held])
+    deriving = _Deriving(mapping, told, holders, same_mapping)
+    blocked = []  # whoever holds their key may leave it further down
     for row in outbound_rows(session, project, mapping, f"(g._batch > {seen} or g._canonical_id in (from outbound_held))", as_of):
-        canonical = str(row["_canonical_id"])
-        known = told.get(canonical)
-        if not row["_wanted"]:
-            intent = _farewell(mapping, row, known)
-            if intent is not None and intent.state == "waiting" and holders.get(intent.key) == canonical:
-                del holders[intent.key]
+        if deriving.is_taken(row):
+            blocked.append(row)
         else:
-            reason = row["_held"] or ("missing-key" if row["_key"] is None else None)
-            if reason is None and holders.setdefault(row["_key"], canonical) != canonical:
-                reason = f"the key is taken by {holders[row['_key']]}"
-            intent = _news(mapping, row, known, reason)
-        if intent is not None:
-            yield intent
+            yield from deriving.of(row)
+    for row in blocked:
+        yield from deriving.of(row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deriving:
+    """What is known while intents are derived; ``holders`` says which record has each key of the sink, and follows the intents."""
+
+    mapping: CompiledOutbound
+    told: Mapping[str, Told]
+    holders: dict[str, str]
+    same_mapping: bool  # whether the sink's keys are written as they were
+
+    def is_taken(self, row: Mapping[str, Any]) -> bool:
+        """Tell whether another record has the key that a row is to have."""
+        canonical = str(row["_canonical_id"])
+        return bool(row["_wanted"]) and self.holders.get(row["_key"], canonical) != canonical
+
+    def of(self, row: Mapping[str, Any]) -> Iterator[Intent]:
+        """Yield what the sink is told of a row."""
+        canonical = str(row["_canonical_id"])
+        known = self.told.get(canonical)
+        if not row["_wanted"]:
+            farewell = _farewell(self.mapping, row, known)
+            if farewell is not None:
+                self._release(farewell)
+                yield farewell
+            return
+        reason = row["_held"] or ("missing-key" if row["_key"] is None else None)
+        if reason is None and self.is_taken(row):
+            reason = f"the key is taken by {self.holders[row['_key']]}"
+        left = _left_key(self.mapping, row, known) if reason is None and self.same_mapping else None
+        if left is not None and key_parts(self.mapping, left.key) is None:
+            reason, left = f"its key was {left.key}, and parts that hold a '|' cannot be told apart to delete it", None
+        if left is not None:
+            self._release(left)
+            yield left
+            known = Told(left, left)
+        if reason is None:
+            self.holders[row["_key"]] = canonical
+        news = _news(self.mapping, row, known, reason)
+        if news is not None:
+            yield news
+
+    def _release(self, farewell: Intent) -> None:
+        if farewell.state == "waiting" and self.holders.get(farewell.key) == farewell.canonical_id:
+            del self.holders[farewell.key]
+
+
+def key_parts(mapping: CompiledOutbound, key: str) -> list[str] | None:
+    """Return the values of the sink's key columns, as texts; None where they cannot be told apart."""
+    if len(mapping.key) <= 1:
+        return [key] if mapping.key else []
+    parts = key.split("|")
+    return parts if len(parts) == len(mapping.key) else None
+
+
+def _left_key(mapping: CompiledOutbound, row: Mapping[str, Any], told: Told | None) -> Intent | None:
+    """Return the farewell to the key that a record had until now, if it has another one. What has a remote id is updated by that."""
+    standing = told.standing if told else None
+    if told is None or standing is None or standing.op != "upsert" or standing.key == row["_key"] or standing.remote_id is not None:
+        return None
+    if mapping.delete == "ignore" or mapping.mode == "at-least-once":
+        return None
+    return _next(row, told, standing.key, "delete" if mapping.delete == "send" else "archive", "waiting", "", None)
 
 
 def _farewell(mapping: CompiledOutbound, row: Mapping[str, Any], told: Told | None) -> Intent | None:
@@ -194,12 +259,16 @@ def _raised(intent: Intent, told: Mapping[str, int]) -> Intent:
 
 def _told(session: Session, mapping: CompiledOutbound) -> dict[str, Told]:
     """Return what is written down of each golden record, by canonical id."""
-    rows = session.as_client(mapping.client).execute(
-        """select distinct on (canonical_id, aside) key, golden_version, revision, canonical_id::text, op, state, message, content_hash, remote_id
+    rows = (
+        session.as_client(mapping.client)
+        .execute(
+            """select distinct on (canonical_id, aside) key, golden_version, revision, canonical_id::text, op, state, message, content_hash, remote_id
            from (select *, state = any(%s) as aside from treaty.delivery where client = %s and sink = %s) d
            order by canonical_id, aside, golden_version desc, revision desc""",
-        (list(SET_ASIDE), mapping.client, mapping.sink),
-    ).fetchall()
+            (list(SET_ASIDE), mapping.client, mapping.sink),
+        )
+        .fetchall()
+    )
     told: dict[str, Told] = {}
     for row in rows:
         intent = Intent(*row)
@@ -238,12 +307,12 @@ def _write(session: Session, mapping: CompiledOutbound, intents: Iterable[Intent
 
 
 def coalesce(cursor: Any, client: str, sink: str, now: Any) -> int:
-    """Close what is open of a sink and has a newer intent for the same record; return how many."""
+    """Close what is open of a sink and has a newer intent for the same record; return how many. A farewell is for its key alone."""
     done = cursor.execute(
         """update treaty.delivery d set state = 'coalesced', message = 'a newer version took its place', updated_at = %s
            where d.client = %s and d.sink = %s and d.state = any(%s)
              and exists (select from treaty.delivery n where n.client = d.client and n.sink = d.sink and n.canonical_id = d.canonical_id
-                         and (n.golden_version, n.revision) > (d.golden_version, d.revision))""",
+                         and (n.key = d.key or d.op = 'upsert') and (n.golden_version, n.revision) > (d.golden_version, d.revision))""",
         (now, client, sink, list(OPEN)),
     )
     return int(done.rowcount)
