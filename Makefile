@@ -2,6 +2,9 @@
 PYTHON ?= $(firstword $(foreach name,python3 python3.13 python3.12 python3.11,$(shell $(name) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(name))))
 BIN := .venv/bin
 ROWS ?= 50000
+FORMAT ?= csv
+ROUNDS ?= 3
+TOOLS ?=
 KILLS ?= 100
 JOBS ?= 2
 DEMO ?= demo
@@ -53,8 +56,8 @@ format: .venv/installed-dev  ## write the code in the one style
 	$(BIN)/ruff check --fix src tests bench docs
 	$(BIN)/ruff format src tests bench docs
 
-bench: .venv/installed-dev .venv-peers/installed  ## measure beside other tools: make bench ROWS=1000000
-	$(BIN)/python bench/run.py --rows $(ROWS)
+bench: .venv/installed-dev .venv-peers/installed  ## measure beside other tools: make bench ROWS=1000000 FORMAT=jsonl ROUNDS=1 TOOLS=treaty,duckdb
+	$(BIN)/python bench/run.py --rows $(ROWS) --format $(FORMAT) --rounds $(ROUNDS) $(if $(TOOLS),--tools $(TOOLS))
 
 .venv-match/installed: bench/matching/requirements.txt | $(BIN)/python
 	test -x .venv-match/bin/python || $(BIN)/python -m venv .venv-match

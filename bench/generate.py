@@ -1,10 +1,11 @@
-"""Make the workload: messy invoices as CSV, the same for everybody who asks for the same number of rows.
+"""Make the workload: messy invoices, the same for everybody who asks for the same number of rows.
 
-    python bench/generate.py FOLDER --rows 50000
+    python bench/generate.py FOLDER --rows 50000 [--format jsonl]
 
 writes ``customers.csv`` (a reference file), ``day1.csv`` (0.5 % of its rows have an older copy), ``day1-rewritten.csv`` (its
 halves swapped), ``day2.csv`` (the whole again: 5 % changed, 1 % new, 1 % newly malformed) and ``delta.csv`` (what changed on
 day 3 alone). Row ``i`` of a day depends on nothing but ``i`` and the day, so a small set is a prefix of a large one.
+With ``--format jsonl`` or ``xml`` the same invoices are written in that format beside the CSV, which the reference reads.
 """
 
 from __future__ import annotations
@@ -20,6 +21,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from multiprocessing import Pool
 from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape, quoteattr
 
 SEED = 4_017_201
 CUSTOMERS = 100_000
@@ -264,6 +267,44 @@ def spoil(row: dict[str, str], harm: int) -> None:
     row[column] = value
 
 
+def nested(row: dict[str, str]) -> dict[str, Any]:
+    """Return an invoice as an API would give it; lines that are no JSON stay the text they are."""
+    try:
+        lines = json.loads(row["line_items"])
+    except ValueError:
+        lines = row["line_items"]
+    return {
+        "invoice_id": row["invoice_id"],
+        "customer": {name: row[f"customer_{name}"] for name in ("id", "name", "email", "phone")} | {"country": row["country"]},
+        "billing": {name: row[f"billing_{name}"] for name in ("street", "city", "zip")},
+        "dates": {name: row[f"{name}_date"] for name in ("invoice", "due", "paid")},
+        "amounts": {
+            "currency": row["currency"], "net": row["net_amount"], "tax_rate": row["tax_rate"], "tax": row["tax_amount"],
+            "gross": row["gross_amount"], "discount": row["discount"],
+        },
+        **{name: row[name] for name in ("status", "po_number", "sales_rep", "payment_terms")},
+        "lines": lines, "notes": row["notes"], "updated_at": row["updated_at"],
+    }  # fmt: skip
+
+
+def as_xml(invoice: dict[str, Any]) -> str:
+    """Write an invoice as an element; lines that are no JSON become one line without its figures."""
+    parts = []
+    for name, value in invoice.items():
+        if isinstance(value, dict):
+            text = "".join(f"<{each}>{escape(inner)}</{each}>" for each, inner in value.items())
+        elif name == "lines":
+            lines = value if isinstance(value, list) else [{"sku": "?"}]
+            text = "".join(
+                f"<line sku={quoteattr(line['sku'])}>" + "".join(f"<{each}>{escape(str(inner))}</{each}>" for each, inner in line.items() if each != "sku") + "</line>"
+                for line in lines
+            )
+        else:
+            text = escape(value)
+        parts.append(f"<{name}>{text}</{name}>")
+    return f"<invoice>{''.join(parts)}</invoice>\n"
+
+
 def rows_of(file: str, first: int, last: int, rows: int) -> Iterator[list[str]]:
     """Yield the rows of one file whose numbers are in ``[first, last)``; numbers from ``rows`` on are new on day 2."""
     day = {"day1": 1, "day2": 2, "delta": 3}[file]
@@ -278,47 +319,66 @@ def rows_of(file: str, first: int, last: int, rows: int) -> Iterator[list[str]]:
             yield values
 
 
-def write_part(job: tuple[Path, str, int, int, int]) -> Path:
-    """Write a part of one file, without its header."""
-    folder, file, first, last, rows = job
-    path = folder / f"{file}.{first:09d}.part"
+HEADS = {"csv": (",".join(COLUMNS) + "\n").encode(), "jsonl": b"", "xml": b'<?xml version="1.0" encoding="UTF-8"?>\n<invoices>\n'}
+TAILS = {"csv": b"", "jsonl": b"", "xml": b"</invoices>\n"}
+
+
+def write_part(job: tuple[Path, str, str, int, int, int]) -> Path:
+    """Write a part of one file, without what is around the records."""
+    folder, file, kind, first, last, rows = job
+    path = folder / f"{file}.{kind}.{first:09d}.part"
     with path.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream, lineterminator="\n").writerows(rows_of(file, first, last, rows))
+        values = rows_of(file, first, last, rows)
+        if kind == "csv":
+            csv.writer(stream, lineterminator="\n").writerows(values)
+            return path
+        for each in values:
+            invoice = nested(dict(zip(COLUMNS, each, strict=True)))
+            stream.write(as_xml(invoice) if kind == "xml" else json.dumps(invoice, ensure_ascii=False, separators=(",", ":")) + "\n")
     return path
 
 
 def join(target: Path, parts: list[Path]) -> None:
-    """Write a header and then the parts."""
+    """Write the parts and what is around them."""
+    kind = target.suffix[1:]
     with target.open("wb") as stream:
-        stream.write((",".join(COLUMNS) + "\n").encode())
+        stream.write(HEADS[kind])
         for part in parts:
             with part.open("rb") as source:
                 shutil.copyfileobj(source, stream, 1 << 20)
+        stream.write(TAILS[kind])
 
 
-def generate(folder: Path, rows: int) -> None:
-    """Write every file of the workload into a folder, unless it is there already."""
-    done = folder / "complete"
-    if done.exists() and done.read_text() == f"{SEED} {rows}\n":
-        return
-    folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "customers.csv").open("w", newline="", encoding="utf-8") as stream:
+def write_customers(path: Path) -> None:
+    """Write the reference file; some customers are not in it."""
+    with path.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream, lineterminator="\n")
         writer.writerow(("customer_id", "segment", "home_country"))
         for number in range(CUSTOMERS):
-            if number % 200 == 3:  # some customers are not in the list
+            if number % 200 == 3:
                 continue
             choose = random.Random(SEED * 7 + number)
             writer.writerow((f"C{number:06d}", choose.choice(("gold", "silver", "bronze", "none")), choose.choice(COUNTRIES).spellings[0]))
+
+
+def generate(folder: Path, rows: int, kind: str = "csv") -> None:
+    """Write every file of the workload into a folder in one format, unless it is there already; in CSV too."""
+    if kind != "csv":
+        generate(folder, rows)
+    done = folder / ("complete" if kind == "csv" else f"complete-{kind}")
+    if done.exists() and done.read_text() == f"{SEED} {rows}\n":
+        return
+    folder.mkdir(parents=True, exist_ok=True)
+    write_customers(folder / "customers.csv")
     total = rows + rows // 100
     cuts = sorted({0, rows // 2, rows, total})
     with Pool(2) as pool:
         for file in ("day1", "day2", "delta"):
-            jobs = [(folder, file, first, last, rows) for first, last in itertools.pairwise(cuts)]
+            jobs = [(folder, file, kind, first, last, rows) for first, last in itertools.pairwise(cuts)]
             parts = pool.map(write_part, jobs, chunksize=1)
-            join(folder / f"{file}.csv", parts)
+            join(folder / f"{file}.{kind}", parts)
             if file == "day1":
-                join(folder / "day1-rewritten.csv", [parts[1], parts[0], *parts[2:]])
+                join(folder / f"day1-rewritten.{kind}", [parts[1], parts[0], *parts[2:]])
             for part in parts:
                 part.unlink()
     done.write_text(f"{SEED} {rows}\n")
@@ -329,8 +389,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--rows", type=int, default=50_000)
+    parser.add_argument("--format", choices=tuple(HEADS), default="csv")
     arguments = parser.parse_args()
-    generate(arguments.folder, arguments.rows)
+    generate(arguments.folder, arguments.rows, arguments.format)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Measure Treaty beside the tools that people would use instead, on one workload, and write ``docs/benchmarks.md``.
 
-    python bench/run.py --rows 50000 [--rounds 3] [--tools treaty,duckdb]
+    python bench/run.py --rows 50000 [--format jsonl] [--rounds 3] [--tools treaty,duckdb] [--steps 1] [--again]
 
 Each round gives each tool an empty store and then five files, each loaded by a process of its own: the first load, the same
 file again, the same rows in another order, the whole of the next day, and a day's changes alone. Tools take turns within a round,
@@ -8,6 +8,9 @@ so that a slow minute of the machine meets all of them. After the last file each
 
 Wall is the time until the process has ended; CPU is that of the process and its children, and of the PostgreSQL server where one
 is used; peak memory is that of the largest of the tool's own processes.
+
+What is measured is kept in ``work/`` round by round, with the commit it was measured at. A run that was stopped goes on where it was:
+rounds that are complete at this commit are not measured again, unless ``--again`` is given.
 """
 
 from __future__ import annotations
@@ -87,10 +90,11 @@ class Tool:
 
     slow = False
 
-    def __init__(self, name: str, folder: Path, files: Path) -> None:
+    def __init__(self, name: str, folder: Path, files: Path, kind: str) -> None:
         self.name = name
         self.folder = folder
         self.files = files
+        self.kind = kind  # the format of the files
         self.server: Path | None = None
         self.env: dict[str, str] = {}
 
@@ -116,14 +120,19 @@ class Treaty(Tool):
 
     def prepare(self) -> None:
         """Copy the project and start its database, as a machine that runs Treaty has it running; nothing is landed or applied yet."""
+        self._treaty("stop", there=self.folder.exists())
         super().prepare()
         shutil.copytree(BENCH / "workload", self.folder, dirs_exist_ok=True)
+        if self.kind != "csv":
+            shutil.copytree(BENCH / "formats" / self.kind, self.folder, dirs_exist_ok=True)
         (self.folder / "inbox").mkdir()
         shutil.copy(self.files / "customers.csv", self.folder / "inbox")
         self.server = self.folder / ".treaty"
         self._treaty("doctor")
 
-    def _treaty(self, *arguments: str, output: Path | None = None) -> None:
+    def _treaty(self, *arguments: str, output: Path | None = None, there: bool = True) -> None:
+        if not there:
+            return
         target = output or WORK / "treaty.log"
         with target.open("wb") as stream:
             done = subprocess.run([TREATY, *arguments], cwd=self.folder, stdout=stream, stderr=subprocess.PIPE, check=False)
@@ -134,7 +143,7 @@ class Treaty(Tool):
 
     def command(self, file: str) -> list[str]:
         """Put the file where the last one was, and run."""
-        shutil.copyfile(self.files / f"{file}.csv", self.folder / "inbox" / "invoices.csv")
+        shutil.copyfile(self.files / f"{file}.{self.kind}", self.folder / "inbox" / f"invoices.{self.kind}")
         return [str(TREATY), "run", "--as-of", AS_OF, "--json"]
 
     def export(self) -> Path:
@@ -162,7 +171,7 @@ class Peer(Tool):
 
     def command(self, file: str) -> list[str]:
         """Load a file into the store."""
-        return [str(PEER_PYTHON), "-m", f"peers.{self.module}", "load", str(self.files / f"{file}.csv"), str(self.store)]
+        return [str(PEER_PYTHON), "-m", f"peers.{self.module}", "load", str(self.files / f"{file}.{self.kind}"), str(self.store)]
 
     def export(self) -> Path:
         """Write the store as Parquet."""
@@ -216,7 +225,14 @@ class Dlt(Peer):
     module, store_name, slow = "dlt_pipeline", "store.duckdb", True
 
 
-TOOLS: dict[str, type[Tool]] = {"treaty": Treaty, "duckdb": DuckDB, "polars": Polars, "pandas": Pandas, "dlt": Dlt}
+class Xml2Arrow(Peer):
+    """xml2arrow's parser before the SQL of the DuckDB peer, which by itself reads XML with lxml."""
+
+    module, store_name = "xml2arrow_sql", "store.duckdb"
+
+
+TOOLS: dict[str, type[Tool]] = {"treaty": Treaty, "duckdb": DuckDB, "polars": Polars, "pandas": Pandas, "dlt": Dlt, "xml2arrow": Xml2Arrow}
+TOOLS_OF = {"csv": ("treaty", "duckdb", "polars", "pandas", "dlt"), "jsonl": ("treaty", "duckdb"), "xml": ("treaty", "duckdb", "xml2arrow")}
 
 
 def check(tool: Tool, files: Path, steps: Sequence[str]) -> None:
@@ -227,37 +243,54 @@ def check(tool: Tool, files: Path, steps: Sequence[str]) -> None:
         raise SystemExit(f"{tool.name} differs from the reference:\n{done.stdout}{done.stderr}")
 
 
-def run_round(number: int, tools: Sequence[Tool], rows: int, files: Path) -> list[Sample]:
+def run_round(number: int, tools: Sequence[Tool], rows: int, files: Path, most_steps: int) -> list[Sample]:
     """Run every tool once; they take turns file by file, and the one that begins changes from round to round."""
-    steps = {tool.name: list(STEPS)[:1] if tool.slow and rows > SLOW_ABOVE_ROWS else list(STEPS) for tool in tools}
-    turn = [
-        tool
-        for tool in [*tools[number % len(tools) :], *tools[: number % len(tools)]]
-        if number == 0 or not (tool.slow and rows > SLOW_ABOVE_ROWS)
-    ]
+
+    def held_back(tool: Tool) -> bool:
+        return tool.slow and rows > SLOW_ABOVE_ROWS
+
+    every = list(STEPS)[:most_steps]
+    steps = {tool.name: every[:1] if held_back(tool) else every for tool in tools}
+    turn = [tool for tool in [*tools[number % len(tools) :], *tools[: number % len(tools)]] if number == 0 or not held_back(tool)]
     for tool in turn:
         tool.prepare()
     samples = []
     try:
-        for step, file in STEPS.items():
+        for step in every:
             for tool in turn:
                 if step not in steps[tool.name]:
                     continue
-                command = tool.command(file)
-                samples.append(
-                    measure(tool.name, step, command, server=tool.server, env=tool.env, cwd=tool.folder if tool.name == "treaty" else BENCH)
-                )
-                last = samples[-1]
-                print(
-                    f"  {last.tool:<8} {step:<16} {last.wall_seconds:8.2f} s {last.cpu_seconds:8.2f} CPU s {last.peak_megabytes:7.0f} MB",
-                    flush=True,
-                )
+                cwd = tool.folder if tool.name == "treaty" else BENCH
+                last = measure(tool.name, step, tool.command(STEPS[step]), server=tool.server, env=tool.env, cwd=cwd)
+                samples.append(last)
+                figures = f"{last.wall_seconds:8.2f} s {last.cpu_seconds:8.2f} CPU s {last.peak_megabytes:7.0f} MB"
+                print(f"  {last.tool:<9} {step:<16} {figures}", flush=True)
         for tool in turn:
+            print(f"  {tool.name:<9} compared with the reference", flush=True)
             check(tool, files, steps[tool.name])
     finally:
         for tool in turn:
             tool.finish()
     return samples
+
+
+def commit_now() -> str:
+    """Name what is measured: the commit, marked where files differ from it."""
+    done = subprocess.run(["git", "describe", "--always", "--dirty"], cwd=BENCH, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"
+
+
+def measure_rounds(arguments: argparse.Namespace, tools: Sequence[Tool], files: Path) -> list[Sample]:
+    """Measure the rounds that are not there yet, and keep each as soon as it is complete and its stores are right."""
+    kept = WORK / f"samples-{arguments.rows}-{arguments.format}.json"
+    about = {"commit": commit_now(), "tools": [tool.name for tool in tools], "steps": arguments.steps}
+    known = json.loads(kept.read_text()) if kept.exists() and not arguments.again else {}
+    rounds = known["rounds"] if known.get("about") == about else []
+    for number in range(len(rounds), arguments.rounds):
+        print(f"round {number + 1} of {arguments.rounds}", flush=True)
+        rounds.append([asdict(each) for each in run_round(number, tools, arguments.rows, files, arguments.steps)])
+        kept.write_text(json.dumps({"about": about, "rounds": rounds}, indent=1))
+    return [Sample(**each) for one in rounds[: arguments.rounds] for each in one]
 
 
 def medians(samples: Sequence[Sample]) -> list[dict[str, object]]:
@@ -288,24 +321,22 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=50_000)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--tools", default=",".join(TOOLS))
+    parser.add_argument("--format", choices=tuple(TOOLS_OF), default="csv")
+    parser.add_argument("--tools", help="of those that read the format; all of them where it is not given")
+    parser.add_argument("--steps", type=int, default=len(STEPS), help="how many of the five files, from the first on")
+    parser.add_argument("--again", action="store_true", help="measure again what was measured at this commit")
     parser.add_argument("--no-report", action="store_true", help="print the figures and leave docs/benchmarks.md as it is")
     arguments = parser.parse_args()
     files = DATA / str(arguments.rows)
-    print(f"making {arguments.rows} rows in {files}", flush=True)
-    generate(files, arguments.rows)
+    print(f"making {arguments.rows} rows of {arguments.format} in {files}", flush=True)
+    generate(files, arguments.rows, arguments.format)
     WORK.mkdir(exist_ok=True)
-    tools = [TOOLS[name](name, WORK / name, files) for name in arguments.tools.split(",")]
-    samples: list[Sample] = []
-    for number in range(arguments.rounds):
-        print(f"round {number + 1} of {arguments.rounds}", flush=True)
-        samples += run_round(number, tools, arguments.rows, files)
-    start_up = (
-        {"treaty --help": start_up_seconds(["--help"]), "treaty check": start_up_seconds(["check"])} if "treaty" in arguments.tools else {}
-    )
-    result = {"rows": arguments.rows, "rounds": arguments.rounds, "start_up_seconds": start_up, "medians": medians(samples)}
-    (WORK / f"samples-{arguments.rows}.json").write_text(json.dumps([asdict(each) for each in samples], indent=1))
-    print(write_report(result, keep=not arguments.no_report))
+    names = arguments.tools.split(",") if arguments.tools else TOOLS_OF[arguments.format]
+    tools = [TOOLS[name](name, WORK / name, files, arguments.format) for name in names]
+    samples = measure_rounds(arguments, tools, files)
+    start_up = {"treaty --help": start_up_seconds(["--help"]), "treaty check": start_up_seconds(["check"])} if "treaty" in names else {}
+    result = {"rows": arguments.rows, "format": arguments.format, "rounds": arguments.rounds, "start_up_seconds": start_up}
+    print(write_report(result | {"medians": medians(samples)}, keep=not arguments.no_report))
 
 
 if __name__ == "__main__":

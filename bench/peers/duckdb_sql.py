@@ -1,14 +1,25 @@
-"""Hand-written DuckDB SQL: read the CSV, convert it in one query, merge it into a table of a DuckDB file."""
+"""Hand-written DuckDB SQL: read the file, convert it in one query, merge it into a table of a DuckDB file.
+
+XML is read by lxml's iterparse, element by element, into Arrow batches that the same query takes.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
 
 import duckdb
 
 import reference
 from generate import COLUMNS
 from peers.commands import answer
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+Source: TypeAlias = Callable[[duckdb.DuckDBPyConnection, Path], str]  # makes a file a relation with the columns of the CSV
 
 MACROS = r"""
 create temp macro stated(text) as
@@ -42,7 +53,7 @@ with source as (
             from_json(line_items, '[{{"sku":"VARCHAR","desc":"VARCHAR","qty":"INTEGER","unit_price":"DECIMAL(12,2)"}}]') end as items,
         case when regexp_full_match(trim(updated_at), '\\d+') then to_timestamp(try_cast(updated_at as bigint))
             else try_cast(trim(updated_at) as timestamptz) end as updated_at
-    from read_csv(?, header = true, columns = {columns}, quote = '"', escape = '"', nullstr = '\x01', parallel = true)
+    from {source}
 ), parsed as (
     select *,
         regexp_replace(replace(written_phone, '(0)', ''), '[^0-9+]', '', 'g') as digits,
@@ -89,7 +100,7 @@ with source as (
             'amount': (x.qty * x.unit_price)::decimal(14, 2)}}) as line_items,
         len(items) as line_count, list_sum(list_transform(items, lambda x: x.qty * x.unit_price))::decimal(14, 2) as line_total,
         notes, coalesce(segment, 'unknown') as customer_segment, updated_at
-    from judged left join read_csv(?, header = true, all_varchar = true) as customers using (customer_id)
+    from judged left join read_csv({segments}, header = true, all_varchar = true) as customers using (customer_id)
     qualify reason is not null or row_number() over (partition by reason, invoice_id order by updated_at desc) = 1
 )
 select *, hash(invoices)::varchar as row_hash from invoices
@@ -101,23 +112,91 @@ def sql_map(entries: dict[str, str]) -> str:
     return "map {" + ", ".join(f"'{key}': '{value}'" for key, value in entries.items()) + "}"
 
 
-def query() -> str:
+# Where each column of the CSV is in a nested record, and what such a record is made of.
+PLACES = {name: name for name in COLUMNS} | {
+    **{f"customer_{name}": f"customer.{name}" for name in ("id", "name", "email", "phone")},
+    "country": "customer.country",
+    **{f"billing_{name}": f"billing.{name}" for name in ("street", "city", "zip")},
+    **{f"{name}_date": f"dates.{name}" for name in ("invoice", "due", "paid")},
+    "currency": "amounts.currency", "net_amount": "amounts.net", "tax_rate": "amounts.tax_rate", "tax_amount": "amounts.tax",
+    "gross_amount": "amounts.gross", "discount": "amounts.discount", "line_items": "lines",
+}  # fmt: skip
+PLAIN = [name for name in COLUMNS if name != "line_items"]
+BATCH = 20_000
+
+
+def csv_source(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
+    """Return the relation of a CSV file."""
+    columns = "{" + ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS) + "}"
+    return f"read_csv('{file}', header = true, columns = {columns}, quote = '\"', escape = '\"', nullstr = '\x01', parallel = true)"
+
+
+def json_source(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
+    """Return the relation of a JSON Lines file, flat."""
+    groups: dict[str, list[str]] = {}
+    for place in PLACES.values():
+        group, _, member = place.partition(".")
+        groups.setdefault(group, []).extend([member] if member else [])
+    types = {group: f"STRUCT({', '.join(f'{name} VARCHAR' for name in members)})" if members else "VARCHAR" for group, members in groups.items()}
+    columns = "{" + ", ".join(f"'{group}': '{kind}'" for group, kind in (types | {"lines": "JSON"}).items()) + "}"
+    flat = ", ".join(f"{place}::varchar as {name}" for name, place in PLACES.items())
+    return f"(select {flat} from read_json('{file}', format = 'newline_delimited', columns = {columns}))"
+
+
+def xml_source(connection: duckdb.DuckDBPyConnection, file: Path) -> str:
+    """Return the relation of an XML file, streamed."""
+    import pyarrow as pa
+
+    schema = pa.schema([(name, pa.string()) for name in COLUMNS])
+    connection.register("parsed_xml", pa.RecordBatchReader.from_batches(schema, xml_batches(file, schema)))
+    return "parsed_xml"
+
+
+def xml_batches(file: Path, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Parse the elements one by one."""
+    import pyarrow as pa
+    from lxml import etree
+
+    paths = [(name, PLACES[name].replace(".", "/")) for name in PLAIN]
+    columns: dict[str, list[str | None]] = {name: [] for name in COLUMNS}
+    for _, element in etree.iterparse(str(file), tag="invoice"):
+        if element.getparent().tag != "invoices":  # a date is called so too
+            continue
+        for name, path in paths:
+            columns[name].append(element.findtext(path))
+        lines = [{"sku": line.get("sku")} | {each.tag: each.text for each in line} for line in element.iterfind("lines/line")]
+        complete = all("unit_price" in line for line in lines)
+        columns["line_items"].append(json.dumps(lines) if complete else None)
+        element.clear()
+        while element.getprevious() is not None:
+            del element.getparent()[0]
+        if len(columns["line_items"]) == BATCH:
+            yield pa.RecordBatch.from_pydict(columns, schema)
+            columns = {name: [] for name in COLUMNS}
+    yield pa.RecordBatch.from_pydict(columns, schema)
+
+
+SOURCES: dict[str, Source] = {".csv": csv_source, ".jsonl": json_source, ".xml": xml_source}
+
+
+def query(source: str, segments: Path) -> str:
     """Return the one query, with the code lists written into it."""
     return ROWS.format(
         countries=sql_map(reference.COUNTRY_CODES),
         statuses=sql_map(reference.STATUSES),
         dials=sql_map(reference.DIALLING_CODES),
-        columns="{" + ", ".join(f"'{name}': 'VARCHAR'" for name in COLUMNS) + "}",
+        source=source,
+        segments=f"'{segments}'",
     )
 
 
-def load(file: Path, store: Path) -> dict[str, int]:
+def load(file: Path, store: Path, read: Source | None = None) -> dict[str, int]:
     """Convert the file and merge what is new or changed; a checkpoint makes it durable."""
     connection = duckdb.connect(str(store))
     connection.execute("set timezone = 'UTC'; set preserve_insertion_order = false;")
     connection.execute(MACROS)
-    files = [str(file), str(file.parent / "customers.csv")]
-    connection.execute(f"create temp table staged as {query()}", files)
+    source = (read or SOURCES[file.suffix])(connection, file)
+    connection.execute(f"create temp table staged as {query(source, file.parent / 'customers.csv')}")
     connection.execute("create table if not exists invoice as select * exclude reason from staged limit 0")
     connection.execute("create table if not exists rejected (reason varchar, invoice_id varchar)")
     connection.execute("begin")

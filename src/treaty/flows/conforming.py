@@ -140,8 +140,10 @@ def pending_chunks(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
     low = rows = 0
     for number, count, first, last, receipts in groups:
         if (count > most or number == batch) and receipts == 1:
-            for start in range(int(first), int(last) + 1, most):
-                end = min(start + most - 1, int(last))
+            span = int(last) - int(first) + 1
+            size = -(-span // max(round(span / most), 1))  # even ones: a small rest would cost as much as a large chunk of fixed work
+            for start in range(int(first), int(last) + 1, size):
+                end = min(start + size - 1, int(last))
                 condition = f"{mine} and _batch = {number} and _locator between {start} and {end}"
                 chunks.append(Chunk(condition, end - start + 1, number, None if end == last else end))
             low = rows = 0

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from treaty.compiler.functions.definition import ExampleValue, Fails, Function, Render, constant_value, define
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.functions.typing import MAX_DIGITS, SHORT_DIGITS, digits_of
-from treaty.compiler.ir import Call, Node
+from treaty.compiler.ir import Call, Literal, Node
 from treaty.compiler.types import INTEGER, NULL, DecimalType, ListType, StructType, Type
 
 BIGGEST = 2**63 - 1
@@ -71,6 +71,13 @@ def _arithmetic_row(operator: str, word: str, examples: Sequence[tuple[ExampleVa
         infer=lambda args: arithmetic_type(operator, args),
         operator=True,
     )
+
+
+def _member_of(rendered: Sequence[str], call: Call) -> str:
+    """Constant texts are one list, which a function looks through once for each entry of a dictionary; DuckDB makes a join of a long IN."""
+    if all(isinstance(each, Literal) and isinstance(each.value, str) for each in call.args[1:]):
+        return f"list_contains([{', '.join(rendered[1:])}], {rendered[0]})"
+    return f"({rendered[0]} IN ({', '.join(rendered[1:])}))"
 
 
 def _refuse_nested(args: Sequence[Node]) -> None:
@@ -148,7 +155,7 @@ ROWS = (
         "in(value: T, members: T…) -> boolean",
         "spelling",
         "Whether the value is one of the members",
-        lambda rendered, call: f"({rendered[0]} IN ({', '.join(rendered[1:])}))",
+        _member_of,
         [("a", "a", "b", True), ("c", "a", "b", False), (None, "a", None)],
         strict=False,
         check=_refuse_nested,
