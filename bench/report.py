@@ -20,8 +20,8 @@ FORMATS = {"csv": "CSV", "jsonl": "JSON Lines", "xml": "XML"}
 HEAD = """# Benchmarks
 
 `make bench` (or `make bench ROWS=1000000 FORMAT=jsonl`) makes this page on your machine. The work: messy invoices as CSV (25 columns of text,
-nested lines, three ways to write a date), as JSON Lines or as XML become 30 typed fields with a lookup, nine rules for odd cases, rejected rows with their reason, and the newest of
-duplicate rows. Every tool's result is compared with `bench/reference.py`, all rows and all fields, before a figure is printed.
+nested lines, three ways to write a date), as JSON Lines or as XML become 30 typed fields with a lookup, nine rules for odd cases,
+rejected rows with their reason, and the newest of duplicate rows. Every tool's result is compared with `bench/reference.py`, all rows and all fields, before a figure is printed.
 
 Treaty does more than the others here: it keeps the source's bytes and every landed version, conforms by decision records, keeps reasons,
 history and provenance, and can explain each value. Its catalog and its commits are in PostgreSQL; its CPU seconds include that server's.
