@@ -113,9 +113,20 @@ def _value(setting: _Setting, kind: Any, value: Any, resolve: bool) -> Any:
         return resolve_reference(value)
     if kind is str and isinstance(value, int) and not isinstance(value, bool):
         return str(value)
+    if kind is Any:
+        return _nested(value) if resolve else value
     if type(value) is not kind:
         raise ValueError(f"{value!r} is not {_NAMES.get(kind, kind)}")
     return value
+
+
+def _nested(value: Any) -> Any:
+    """Return a value of another program's settings with its references as secrets, which whoever writes the settings out reveals."""
+    if isinstance(value, Mapping):
+        return {str(key): _nested(each) for key, each in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_nested(each) for each in value]
+    return Secret(value) if is_reference(value) else value
 
 
 _NAMES: Mapping[type, str] = {str: "a text", int: "a whole number", bool: "true or false"}
