@@ -202,6 +202,7 @@ def prove(root: Path, lakes: Callable[[str | None], str], decision: str, clients
     return sums
 
 
+@pytest.mark.slow
 def test_survivorship_equals_two_full_runs(tmp_path: Path, lakes: Callable[[str | None], str]) -> None:
     """Another order of survivorship, over two invoices of three clients in two syntaxes, changes the one in which they differ."""
     assert 3 <= prove(tmp_path, lakes, "latest-document-wins", 3, 2)["changed"]
