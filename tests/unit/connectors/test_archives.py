@@ -61,7 +61,7 @@ def reasons_of(found: list[tuple[Any, Any]]) -> dict[str, list[str]]:
 
 def test_each_member_is_an_arrival(inbox: Any) -> None:
     """Members keep the archive's order and carry their unpacked bytes; the archive comes last, with its own, and is then known."""
-    data = zipped({"x/b.csv": ROWS, "a.csv": ROWS, "a.csv.gz": gzip.compress(ROWS), "x/": b""})
+    data = zipped({"x/b.csv": ROWS, "a.csv": ROWS, "a.csv.gz": gzip.compress(ROWS, mtime=0), "x/": b""})
     inbox.write("in.zip", data)
     found = inbox.arrivals()
     assert ["in.zip!x/b.csv", "in.zip!a.csv", "in.zip!a.csv.gz!a.csv", "in.zip"] == [each.origin for each, _ in found]
@@ -135,7 +135,7 @@ def test_double_names_differ_from_double_cases(name: str, inbox: Any) -> None:
 
 @pytest.mark.parametrize(
     ("content", "reason"),
-    [(gzip.compress(b"0" * 20_000_000), "archive-too-large"), (gzip.compress(ROWS)[:-6], "bad-archive"), (b"no gzip", "bad-archive")],
+    [(gzip.compress(b"0" * 20_000_000, mtime=0), "archive-too-large"), (gzip.compress(ROWS, mtime=0)[:-6], "bad-archive"), (b"no gzip", "bad-archive")],
 )
 def test_hostile_gzip(content: bytes, reason: str, inbox: Any) -> None:
     """A bomb, a truncated file and none at all are refused."""
