@@ -30,6 +30,10 @@ if TYPE_CHECKING:
     from treaty.lake.quarantine import QuarantineGroup as QuarantineGroup
     from treaty.lake.verify import VerifyResult as VerifyResult
     from treaty.matching.matcher import Correspondence as Correspondence
+    from treaty.operations.apply import AppliedListing as AppliedListing
+    from treaty.operations.apply import ApplyResult as ApplyResult
+    from treaty.operations.apply import applies as applies
+    from treaty.operations.apply import apply as apply
     from treaty.operations.check import CheckResult as CheckResult
     from treaty.operations.check import check as check
     from treaty.operations.correct import CorrectResult as CorrectResult
@@ -62,6 +66,9 @@ if TYPE_CHECKING:
     from treaty.operations.overlay import OverlayEntry as OverlayEntry
     from treaty.operations.overlay import OverlayResult as OverlayResult
     from treaty.operations.overlay import overlay as overlay
+    from treaty.operations.plan import plan as plan
+    from treaty.operations.planning.markdown import plan_markdown as plan_markdown
+    from treaty.operations.planning.results import PlanResult as PlanResult
     from treaty.operations.quarantine import DiscardResult as DiscardResult
     from treaty.operations.quarantine import ReplayResult as ReplayResult
     from treaty.operations.quarantine import discard as discard
