@@ -136,7 +136,7 @@ def test_a_missing_result_is_no_success(api: FakeApi, fault: str, states: list[s
 
 def test_what_cannot_be_kept_is_refused(api: FakeApi) -> None:
     """Read-back without a place to look, or a mode that is none of its own, stops before anything is sent."""
-    for mode, settings in (("read-back", {}), ("same-transaction", {})):
+    for mode, settings in (("read-back", {}), ("same-transaction", {}), ("idempotency-key", BATCH)):
         with pytest.raises(StopError):
             write(api, mode, [item("a")], settings)
     assert [] == api.effects()

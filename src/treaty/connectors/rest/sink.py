@@ -44,6 +44,8 @@ class RestSink:
             raise StopError(f"{place}: the connector rest does not deliver {request.mode!r}.", remedy=f"Use one of {', '.join(sorted(MODES))}.")
         if request.mode == "read-back" and told.find_path is None:
             raise StopError(f"{place}: read-back needs `write: find_path`.", remedy="Write where records are found, such as customers?reference={reference}.")
+        if told.batch_path is not None and request.mode != "at-least-once":
+            raise StopError(f"{place}: batches keep at-least-once alone.", remedy="Leave `write: batch_path` out, or write `mode: at-least-once`.")
         newest = {item.delivery_key: item.version for item in sorted(items, key=lambda each: each.version)} if request.mode != "at-least-once" else {}
         waiting = [item for item in items if newest.get(item.delivery_key, item.version) == item.version]
         with self._client:
@@ -169,9 +171,8 @@ class _Writing:
     def _send_batch(self, group: list[DeliveryItem]) -> list[tuple[int, ItemResult]]:
         told = self.told
         items = [{**self._body(item), told.reference_field: item.message_id, **({told.id_field: item.remote_id} if item.remote_id else {})} for item in group]
-        headers = {told.key_header: group[0].message_id if len(group) == 1 else _key_of(group)} if self.request.mode == "idempotency-key" else {}
         try:
-            answer = self.client.send("POST", self._url(told.batch_path or "", {}), body={told.batch_field: items}, headers=headers, most_bytes=MOST_BYTES)
+            answer = self.client.send("POST", self._url(told.batch_path or "", {}), body={told.batch_field: items}, most_bytes=MOST_BYTES)
         except UnknownOutcomeError as error:
             return [(id(item), self._doubtful(item, str(error))) for item in group]
         if answer.busy:
@@ -262,10 +263,3 @@ def _parsed(content: bytes) -> Any:
         return orjson.loads(content)
     except orjson.JSONDecodeError:
         return None
-
-
-def _key_of(group: Sequence[DeliveryItem]) -> str:
-    """Return the idempotency key of a batch: the same items give the same key."""
-    import hashlib
-
-    return hashlib.sha256("|".join(item.message_id for item in group).encode()).hexdigest()
