@@ -17,7 +17,7 @@ from treaty.project.files import catalog_folder
 from treaty.project.loading import Project, load_project
 
 CATALOG = catalog_folder()
-PROJECTS = ("einvoice", "order", "party", "demo/project")
+PROJECTS = ("billing", "einvoice", "order", "party", "demo/project")
 BUSINESS_TERMS = {f"BT-{number}" for number in range(1, 166)} - {"BT-4"}  # the standard has no BT-4
 FIXED_NAMES = {
     "number": "BT-1", "issue_date": "BT-2", "type_code": "BT-3", "currency": "BT-5", "seller_name": "BT-27", "buyer_name": "BT-44",
@@ -75,7 +75,7 @@ def test_decisions_say_why(name: str) -> None:
 
 def test_edge_cases_are_decided() -> None:
     """The edge cases that a model lists are the edge-case decisions that there are."""
-    for name in ("einvoice", "order", "party"):
+    for name in ("billing", "einvoice", "order", "party"):
         project = load(name)
         listed = {each for model in project.models.values() for each in model.edge_cases}
         assert {each.id for each in project.decisions.values() if each.kind == "edge-case"} == listed
