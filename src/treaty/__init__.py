@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from treaty.lake.quarantine import QuarantineGroup as QuarantineGroup
     from treaty.lake.verify import VerifyResult as VerifyResult
     from treaty.matching.matcher import Correspondence as Correspondence
+    from treaty.onboarding.proposing import FieldProposal as FieldProposal
+    from treaty.onboarding.proposing import StreamProposal as StreamProposal
+    from treaty.onboarding.questions import Question as Question
     from treaty.operations.apply import AppliedListing as AppliedListing
     from treaty.operations.apply import ApplyResult as ApplyResult
     from treaty.operations.apply import applies as applies
@@ -63,6 +66,8 @@ if TYPE_CHECKING:
     from treaty.operations.init import init as init
     from treaty.operations.match import MatchResult as MatchResult
     from treaty.operations.match import match as match
+    from treaty.operations.onboard import OnboardResult as OnboardResult
+    from treaty.operations.onboard import onboard as onboard
     from treaty.operations.overlay import OverlayEntry as OverlayEntry
     from treaty.operations.overlay import OverlayResult as OverlayResult
     from treaty.operations.overlay import overlay as overlay
@@ -128,6 +133,9 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "flows.dead_letters": ("Delivery",),
     "operations.demo": ("demo", "DemoResult"),
     "operations.correct": ("correct", "CorrectResult"),
+    "operations.onboard": ("onboard", "OnboardResult"),
+    "onboarding.proposing": ("FieldProposal", "StreamProposal"),
+    "onboarding.questions": ("Question",),
     "operations.overlay": ("overlay", "OverlayResult", "OverlayEntry"),
     "operations.signals": ("signals",),
     "playbook.signals": ("Signal",),

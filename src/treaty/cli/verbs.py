@@ -43,6 +43,7 @@ GROUPS: tuple[tuple[str, tuple[Verb, ...]], ...] = (
         "Begin",
         (
             Verb("init", "make a project folder, with packs if you like", "beginning", "treaty init ledger --pack einvoice"),
+            Verb("onboard", "take what a client gives first: propose and write its files, ask what is open, try them", "onboarding", "treaty onboard corva export.csv"),
             Verb("demo", "make the demo project, run it, and walk through what it shows", "showing", "treaty demo"),
             Verb("doctor", "see whether everything Treaty needs is there, and every system can be reached", "upkeep", "treaty doctor"),
             Verb("stop", "stop the embedded PostgreSQL of this project", "upkeep", "treaty stop"),

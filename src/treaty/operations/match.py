@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from treaty.errors import UsageError
 from treaty.matching.matcher import Correspondence, EarlierMapping, match_profiles
+from treaty.onboarding.earlier import earlier_mappings
 from treaty.operations.sides import SAMPLE_RECORDS, Side, read_side
 from treaty.operations.workspace import Folder, find_root
-
-if TYPE_CHECKING:
-    from treaty.compiler.cells import Cell
-    from treaty.project.declarations import FieldMapping
-    from treaty.project.loading import Project
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,37 +51,3 @@ def _earlier(folder: Folder, model: str) -> Iterator[EarlierMapping]:
     except UsageError:
         return
     yield from earlier_mappings(load_project(root), model)
-
-
-def earlier_mappings(project: Project, model: str) -> Iterator[EarlierMapping]:
-    """Yield what inbound mappings to a model say, the standard's and each client's own: each path that a field reads, with the field's ``/`` path."""
-    for mapping in project.mappings.values():
-        if mapping.inbound and mapping.to == model:
-            yield from _fields(mapping.fields, "", own=False)
-    for overlay in project.overlays.values():
-        for mapping in overlay.mappings.values():
-            if mapping.inbound and mapping.to == model:
-                yield from _fields(mapping.fields, "", own=True)
-
-
-def _fields(fields: Mapping[str, FieldMapping], above: str, *, own: bool) -> Iterator[EarlierMapping]:
-    """Yield the fields of a mapping; of an overlay's only its ``own``: what it inherits is the standard's, and counted there."""
-    from treaty.compiler.cells import CellError, parse_cell
-
-    for name, each in fields.items():
-        if each.cell and not (own and each.origin == "standard"):
-            try:
-                yield from (EarlierMapping(path, f"{above}{name}") for path in _paths(parse_cell(each.cell)))
-            except CellError:
-                continue  # `check` tells
-        yield from _fields(each.fields, f"{above}{name}/", own=own)
-
-
-def _paths(cell: Cell) -> Iterator[str]:
-    from treaty.compiler.cells import CallCell, PathCell
-
-    if isinstance(cell, PathCell):
-        yield "/".join(step.name for step in cell.path.steps)
-    elif isinstance(cell, CallCell) and cell.name != "lookup":
-        for _, below in cell.args:
-            yield from _paths(below)

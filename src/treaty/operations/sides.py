@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from treaty.errors import UsageError
-from treaty.matching.profiles import FieldProfile, StreamProfile, profile_values
+from treaty.matching.contracts import profile_properties
+from treaty.matching.profiles import StreamProfile
 from treaty.operations.descriptions import read_description
-from treaty.operations.reading import Event, ReadArrival, ReadRecord, ReadRefusal, read_file, read_stream
+from treaty.operations.reading import Event, read_file, read_stream
+from treaty.operations.sampling import collect_sample
 from treaty.operations.workspace import Folder, find_root
 from treaty.project.files import catalog_folder, shipped_packs
 from treaty.project.findings import nearest
 
 if TYPE_CHECKING:
-    from treaty.project.declarations import SchemaProperty
     from treaty.project.loading import Project
 
 SAMPLE_RECORDS = 1000
@@ -130,52 +130,10 @@ def _schema(file: Path, content: Any, part: str) -> Side | None:
 
 
 def _sampled(kind: str, name: str, events: Iterable[Event]) -> Side:
-    """Profile what was read: tables by column, documents by path, in the order in which fields first came."""
-    columns: dict[str, list[str | None]] = {}
-    repeated: set[str] = set()
-    refused: list[str] = []
-    records = 0
-    known: list[str] = []
-    for event in events:
-        if isinstance(event, ReadRefusal):
-            refused.append(event.message)
-        elif isinstance(event, ReadArrival):
-            known += event.columns or ()
-        elif isinstance(event, ReadRecord) and not event.deleted:
-            for path, value, many in _leaves(json.loads(event.text), ""):
-                columns.setdefault(path, []).append(value)
-                if many:
-                    repeated.add(path)
-            records += 1
-    for each in known:
-        columns.setdefault(each, [])
-    if not columns:
-        raise UsageError(f"Nothing can be read of {name}{f': {refused[0]}' if refused else ''}.", remedy="`treaty read` shows how a file is read.")
-    return Side(kind, _profile(name, columns, repeated, records), tuple(refused))
-
-
-def _profile(name: str, columns: Mapping[str, list[str | None]], repeated: set[str], records: int) -> StreamProfile:
-    fields = []
-    for path, values in columns.items():
-        missing = 0 if path in repeated else max(records - len(values), 0)
-        fields.append(profile_values(path, [*values, *([None] * missing)], described=FieldProfile(path, repeated=path in repeated)))
-    return StreamProfile(name, tuple(fields), records)
-
-
-def _leaves(value: Any, path: str, many: bool = False) -> Iterator[tuple[str, str | None, bool]]:
-    """Yield (path, text, whether below a list of several) for each value of a record; XML texts (``#``) stand at their element."""
-    if isinstance(value, Mapping):
-        for name, below in value.items():
-            if name == "#":
-                if str(below).strip():
-                    yield path, str(below), many
-            elif not name.startswith("@@"):
-                yield from _leaves(below, f"{path}/{name}" if path else name, many)
-    elif isinstance(value, list):
-        for below in value:
-            yield from _leaves(below, path, many or len(value) > 1)
-    elif path:
-        yield path, None if value is None else str(value).lower() if isinstance(value, bool) else str(value), many
+    sample = collect_sample(events)
+    if not sample.columns:
+        raise UsageError(f"Nothing can be read of {name}{f': {sample.refused[0]}' if sample.refused else ''}.", remedy="`treaty read` shows how a file is read.")
+    return Side(kind, sample.profile(name), tuple(sample.refused))
 
 
 def _table(reference: str, table: str, records: int) -> Side:
@@ -227,18 +185,3 @@ def _contract(file: Path) -> Side:
         first = next(iter(findings))
         raise UsageError(f"{first.position}: {first.message}.", remedy=first.remedy)
     return Side("contract", profile_properties(contract.name, contract.properties, contract.description))
-
-
-def profile_properties(name: str, properties: Iterable[SchemaProperty], description: str = "") -> StreamProfile:
-    """Profile the properties of a data contract, members of groups by ``/`` paths."""
-    return StreamProfile(name, tuple(_properties(properties, "", False)), description=description)
-
-
-def _properties(properties: Iterable[SchemaProperty], path: str, repeated: bool) -> Iterator[FieldProfile]:
-    for each in properties:
-        place = f"{path}{each.name}"
-        many = repeated or each.type.startswith("list")
-        if each.properties:
-            yield from _properties(each.properties, f"{place}/", many)
-        else:
-            yield FieldProfile(place, type=each.type, title=each.business_name, description=each.description, required=each.required, repeated=many)

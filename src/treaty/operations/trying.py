@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import date
@@ -63,8 +63,8 @@ class TryResult:
     unseen: tuple[str, ...]  # streams that the mapping looks up or joins: there is nothing of them here
 
 
-def try_mapping(mapping: str, content: bytes, *, project: Folder = None, client: str | None = None, clock: Clock = system_clock) -> TryResult:
-    """Read ``content`` in the format of the mapping's stream and conform it in memory.
+def try_mapping(mapping: str, content: bytes | Sequence[bytes], *, project: Folder = None, client: str | None = None, clock: Clock = system_clock) -> TryResult:
+    """Read ``content``, one file or several, in the format of the mapping's stream and conform it in memory.
 
     A stream of a database table is pasted as JSON Lines, one object with the columns a line.
 
@@ -81,7 +81,8 @@ def try_mapping(mapping: str, content: bytes, *, project: Folder = None, client:
     refusals: list[str] = []
     with _engine(workspace) as duck:
         register_hooks(duck, resultant.hooks.values(), resultant.settings.limits.hook_seconds)
-        relation = _read(duck, resultant, compiled, content, workspace.root, refusals)
+        contents = (content,) if isinstance(content, bytes) else content
+        relation = _read(duck, resultant, compiled, contents, workspace.root, refusals)
         found = _conform(duck, compiled, relation, clock().date()) if relation else ()
     cells = {each.name: each.text for each in compiled.fields}
     records = tuple(_tried(each) for each in found)
@@ -114,7 +115,7 @@ def _engine(workspace: Workspace) -> Iterator[Engine]:
 
 
 def _read(
-    duck: Engine, project: ClientProject, mapping: CompiledMapping, content: bytes, root: Path, refusals: list[str]
+    duck: Engine, project: ClientProject, mapping: CompiledMapping, contents: Sequence[bytes], root: Path, refusals: list[str]
 ) -> str | None:
     """Make the table ``pasted`` out of the content, with landing columns; return its query, or None where there is no record."""
     import pyarrow as pa
@@ -122,7 +123,8 @@ def _read(
     declared = project.stream(mapping.stream.name)
     assert declared is not None, "a mapping that compiles has its stream"
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "pasted").write_bytes(content)
+        for number, content in enumerate(contents):
+            (Path(folder) / f"pasted-{number:06}").write_bytes(content)
         name = mapping.stream.name.partition("/")[2]
         stream, as_columns = _as_file(declared)
         system = System(name="pasted", connector="files", connection={"folder": folder}, streams={name: stream})
@@ -136,7 +138,9 @@ def _read(
             refusals += [f"{each.reason}: {each.message}" for each in arrival.refusals]
     if not tables:
         return None
-    duck.register("pasted_rows", pa.concat_tables(tables))
+    table = pa.concat_tables(tables, promote_options="default")
+    table = table.set_column(table.schema.get_field_index("_locator"), "_locator", pa.array(range(1, table.num_rows + 1), pa.int64()))  # apart in all files
+    duck.register("pasted_rows", table)
     selected = _json_columns(duck) if as_columns else _physical(columns)
     received = "CAST(now() AS TIMESTAMPTZ)"
     base = f"SELECT _locator, {received} AS _received_at, {selected} FROM pasted_rows"

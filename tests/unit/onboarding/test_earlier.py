@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from treaty.matching.matcher import EarlierMapping
-from treaty.operations.match import earlier_mappings
+from treaty.onboarding.earlier import earlier_mappings
 from treaty.project.loading import load_project
 
 MODEL = """apiVersion: v3.1.0

@@ -1,0 +1,156 @@
+"""The verb that takes what a client gives first."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import treaty
+from treaty.cli.output import Output, Styled
+from treaty.errors import UsageError
+
+SURE, LIKELY = 0.9, 0.7
+
+
+def configure_onboard(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of ``treaty onboard``."""
+    parser.add_argument("client", metavar="CLIENT", help="the client; its folder clients/CLIENT is made")
+    parser.add_argument("samples", nargs="*", metavar="SAMPLE", help="a file, or a folder of files; none: what was given before, proposed again")
+    parser.add_argument("--system", metavar="NAME", help="what the client's system is called; else found out")
+    parser.add_argument("--answer", action="append", default=[], metavar="TOPIC=VALUE", help="answer a question, as it is listed; may be repeated")
+    parser.add_argument("--accept", action="store_true", help="take what is proposed wherever a question has a proposal")
+    parser.add_argument("--who", default="", help="who answers; else the user of this computer")
+    parser.add_argument("--deliver-to", metavar="NAME", help="deliver to a database of this name on Treaty's own PostgreSQL, made where it is not there")
+
+
+def do_onboard(arguments: argparse.Namespace, output: Output) -> int:
+    """Propose and write, ask on a terminal what is open, and print the dry run; status 1 while questions are open or records would not be canonical."""
+    samples = list(arguments.samples)
+    answers = dict(_answer(each) for each in arguments.answer)
+    accept = arguments.accept
+    while True:
+        with output.progress() as progress:
+            result = treaty.onboard(
+                arguments.client, samples, project=arguments.project, system=arguments.system, answers=answers, accept=accept,
+                who=arguments.who, deliver_to=arguments.deliver_to, progress=progress,
+            )  # fmt: skip
+        if output.as_json or not result.questions or not (output.terminal and sys.stdin.isatty()):
+            break
+        if samples:
+            _print_streams(result, output)
+        samples, accept = [], False
+        answers = {question.topic.id: _ask(question, number, len(result.questions), output) for number, question in enumerate(result.questions, 1)}
+    good = not result.questions and all(each.canonical == each.records and not each.broken for each in result.rehearsals)
+    if output.as_json:
+        output.json(result)
+        return 0 if good else 1
+    if samples or not output.terminal:
+        _print_streams(result, output)
+    _print_files(result, output)
+    _print_rehearsals(result, output)
+    _print_questions(result, output)
+    return 0 if good else 1
+
+
+def _answer(text: str) -> tuple[str, str]:
+    topic, equals, value = text.partition("=")
+    if not equals:
+        raise UsageError(f"--answer {text!r} is no answer.", remedy="Write TOPIC=VALUE, such as --answer zone:files=Europe/Berlin.")
+    return topic, value
+
+
+# ---- asking
+
+
+def _ask(question: treaty.Question, number: int, of: int, output: Output) -> str:
+    """Ask one question on the terminal until it is answered: by a number, by Enter for what is proposed, or by a text."""
+    output.line("")
+    output.line(f"{number}/{of}  {question.text}", "bold")
+    for each in question.evidence:
+        output.line(f"     {each}", "dim")
+    for position, option in enumerate(question.options, 1):
+        output.line(f"  {position}  {option.value}{f': {option.label}' if option.label != option.value else ''}")
+    default = next((str(position) for position, option in enumerate(question.options, 1) if option.value == question.proposal), question.proposal or "-")
+    while True:
+        typed = input(f"[{default}] ").strip() or default
+        chosen = question.options[int(typed) - 1].value if typed.isdigit() and 1 <= int(typed) <= len(question.options) else typed
+        if not question.only_options or not question.options or chosen in [each.value for each in question.options]:
+            return chosen
+        output.line(f"Type a number from 1 to {len(question.options)}.", "red")
+
+
+# ---- printing
+
+
+def _print_streams(result: treaty.OnboardResult, output: Output) -> None:
+    for stream in result.streams:
+        sample = stream.sample
+        if sample.shipped:
+            output.title(f"{sample.place}: {sample.profile.records} records; a pack reads them as {stream.model}.")
+            continue
+        if stream.model is None:
+            output.title(f"{sample.place}: {sample.profile.records} records; no model yet.")
+            continue
+        output.title(f"{sample.place}: {sample.profile.records} records of {stream.model}, told apart by {', '.join(stream.key) or 'their content'}.")
+        rows = [_row(stream, each) for each in stream.fields]
+        output.table(("field", "type", "nulls", "distinct", "becomes", "sure", "cell", "because"), rows)
+
+
+    for each in result.references:
+        output.line(f"{each.stream}.{each.field} refers to {each.to_stream}.{each.to_field} ({each.share:.0%} of its values)")
+
+
+def _row(stream: treaty.StreamProposal, field: treaty.FieldProposal) -> tuple[object, ...]:
+    found = stream.sample.profile.field(field.source)
+    assert found is not None, "proposals are of the profile"
+    sure = Styled(f"{field.confidence:.0%}", _style(field)) if field.target else ""
+    cell = field.cell or ("(open)" if field.state == "open" else "")
+    return (field.source, found.main_shape or found.type, found.nulls, found.distinct, field.target or "–", sure, cell, "; ".join(field.reasons[:2]))
+
+
+def _style(field: treaty.FieldProposal) -> str:
+    return "green" if field.confidence >= SURE else "yellow" if field.confidence >= LIKELY else "red"
+
+
+def _print_files(result: treaty.OnboardResult, output: Output) -> None:
+    if result.written:
+        output.title("Written:")
+    for file in result.written:
+        output.line(f"  {file}")
+    for file in result.removed:
+        output.line(f"  removed {file}")
+    for file in result.kept:
+        output.line(f"  kept {file}: changed by hand since it was written", "yellow")
+    for each in result.refused[:5]:
+        output.line(f"Not read: {each}", "yellow")
+
+
+def _print_rehearsals(result: treaty.OnboardResult, output: Output) -> None:
+    output.title("Dry run on the sample:")
+    for each in result.rehearsals:
+        if each.broken:
+            output.line(f"  {each.mapping} cannot run yet: {each.broken}", "yellow")
+            continue
+        parts = [f"{each.canonical} of {each.records} records would be canonical"]
+        parts += [f"{number} {state}" for state, number in (("quarantined", each.quarantined), ("filtered", each.filtered), ("unreadable", each.unreadable)) if number]
+        output.line(f"  {each.mapping}: {', '.join(parts)}", "green" if each.canonical == each.records else "yellow")
+        for problem in each.problems[:8]:
+            what = "quarantined" if problem.fatal else "left empty"
+            output.line(f"    {problem.field or 'record'}: {problem.rule} in {problem.records}{f', such as {problem.example!r}' if problem.example else ''}; {what}")
+
+
+def _print_questions(result: treaty.OnboardResult, output: Output) -> None:
+    for each in result.answers:
+        if each.inherited:
+            output.line(f"Answered as for {each.inherited}: {each.topic.id}={each.value}", "dim")
+    if not result.questions:
+        output.line("No question is open. Next: treaty run", "bold green")
+        return
+    output.title(f"{len(result.questions)} questions are open:")
+    for question in result.questions:
+        output.line(f"  {question.topic.id}", "bold")
+        output.line(f"    {question.text} {'; '.join(question.evidence)}")
+        values = ", ".join(each.value for each in question.options)
+        proposed = f" Proposed: {question.proposal}." if question.proposal is not None else ""
+        output.line(f"    {f'One of: {values}.' if values else 'Any text.'}{proposed}")
+    output.line(f"Answer with: treaty onboard {result.client} --answer TOPIC=VALUE …, or take what is proposed: --accept", "dim")

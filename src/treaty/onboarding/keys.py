@@ -1,0 +1,48 @@
+"""What tells the records of a stream apart, and what orders their versions."""
+
+from __future__ import annotations
+
+from treaty.matching.names import find_meanings, split_words
+from treaty.matching.profiles import FieldProfile
+from treaty.onboarding.paths import spell_path
+from treaty.onboarding.questions import LEAVE, Interview, Option, Question, Topic
+from treaty.onboarding.samples import SampleStream
+
+NAMED_KEYS = frozenset({"id", "number", "nr", "no", "key", "uuid", "guid", "identifier"})
+ENDINGS = ("id", "nr", "no", "number", "nummer", "key", "uuid")
+MOST_OPTIONS = 6
+
+
+def choose_key(sample: SampleStream, interview: Interview) -> tuple[str, ...]:
+    """Return the cells of the stream's key; none where records are known by their content only, or the question is open."""
+    profile = sample.profile
+    single = [each for each in profile.fields if not _within_list(each.path, sample)]
+    unique = [each for each in single if each.candidate_key or each.key]
+    named = [each for each in unique if is_named_key(each, sample.name)]
+    plain = [each for each in named if find_meanings(each.name) in (("id",), ("uuid",), ("key",))]
+    if len(plain) == 1 or len(named) == 1:
+        return (spell_path((plain or named)[0].path),)
+    options = [Option(each.path, _describe(each)) for each in (named or unique)[:MOST_OPTIONS]]
+    options.append(Option(LEAVE, "nothing does: records are known by their content, and are never updated"))
+    evidence = (f"{len(unique)} fields have a value of its own in each of {profile.records} records", f"{len(named)} of them are named like a key")
+    proposal = (named or unique)[0].path if named or unique else LEAVE
+    topic = Topic("key", sample.place, "", f"key of {' '.join(find_meanings(sample.name))}")
+    confidence = 0.7 if named else 0.4
+    answer = interview.ask(Question(topic, f"What tells the records of {sample.place} apart?", "identity", evidence, tuple(options), proposal, confidence, only_options=False))
+    if answer is None or answer.value == LEAVE:
+        return ()
+    return tuple(spell_path(each.strip()) for each in answer.value.split(","))
+
+
+def is_named_key(field: FieldProfile, stream: str) -> bool:
+    """Whether a field's name says that it is a key."""
+    words = split_words(field.name)
+    return bool(words) and (field.key or bool(NAMED_KEYS & set(find_meanings(field.name))) or words[-1] in NAMED_KEYS or words[-1].endswith(ENDINGS[1:5]))
+
+
+def _describe(field: FieldProfile) -> str:
+    return f"{field.distinct} values, such as {field.samples[0]!r}" if field.samples else "no values seen"
+
+
+def _within_list(path: str, sample: SampleStream) -> bool:
+    return any(path == each or path.startswith(f"{each}/") for each in sample.lists)

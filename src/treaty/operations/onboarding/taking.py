@@ -1,0 +1,178 @@
+"""Takes what a client gave: files are copied into the client's inbox, and everything is read into samples."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from treaty.errors import UsageError
+from treaty.onboarding.samples import SampleStream
+from treaty.operations.onboarding.recording import GivenSample
+from treaty.operations.reading import Event, ReadArrival, ReadRefusal, read_file
+from treaty.operations.sampling import Sample, collect_sample
+from treaty.project.loading import Project
+
+SAMPLE_RECORDS = 1000
+REHEARSED_BYTES = 4_000_000
+FALLBACK_ENCODING = "cp1252"
+DEFAULTS = {"delimiter": ",", "quote": '"', "encoding": "utf-8"}
+DATED = re.compile(r"(?:[-_. ]*\d+)+\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class ReadSample:
+    """A stream with the contents that the dry run reads, and what could not be read."""
+
+    stream: SampleStream
+    contents: tuple[bytes, ...]
+    refused: tuple[str, ...] = ()
+
+
+def take_files(root: Path, client: str, system: str | None, place: Path, project: Project, at: datetime) -> Iterator[GivenSample]:
+    """Copy a file, or the files of a folder, into the client's inbox, and yield each.
+
+    Raises:
+        UsageError: there is nothing of the kind, or the folder is empty.
+    """
+    files = sorted(each for each in place.iterdir() if each.is_file() and not each.name.startswith(".")) if place.is_dir() else [place]
+    if not files:
+        raise UsageError(f"{place} holds no files.", remedy="Name a folder with files in it, or a file.")
+    for file in files:
+        shipped = _shipped(file, project)
+        name = shipped.partition("/")[0] or system or "files"
+        target = _within(root, file) or root / "inbox" / client / name / file.name
+        if not target.is_file() or target.read_bytes() != file.read_bytes():
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(file.read_bytes())
+        yield GivenSample(name, "file", target.relative_to(root).as_posix(), at, {"shipped": shipped} if shipped else {})
+
+
+def _within(root: Path, file: Path) -> Path | None:
+    resolved = file.resolve()
+    inside = resolved.is_relative_to(root) and len(resolved.relative_to(root).parts) > 2
+    return resolved if inside else None
+
+
+def read_files(root: Path, samples: Iterable[GivenSample]) -> Iterator[ReadSample]:
+    """Read the files that were given as streams: those of one system whose names differ by a date or a number are one."""
+    groups: dict[tuple[str, str], list[GivenSample]] = {}
+    for each in samples:
+        name = str(each.settings.get("shipped", "")) or f"{each.system}/{_stream_name(Path(each.place))}"
+        groups.setdefault((each.system, name), []).append(each)
+    bases = [_base(Path(each[0].place)) for each in groups.values()]
+    for (system, name), given in groups.items():
+        files = [root / each.place for each in given]
+        folder = Path(given[0].place).parent.as_posix()
+        if given[0].settings.get("shipped"):
+            yield _read_shipped(system, name, folder, files)
+        else:
+            base = _base(files[0])
+            alone = sum(other.startswith(base) for other in bases) == 1
+            pattern: Any = f"{base}*{_suffix(files[0])}" if alone else [each.name for each in files]
+            yield _read_group(system, name.partition("/")[2], folder, files, pattern)
+
+
+def _read_shipped(system: str, name: str, folder: str, files: list[Path]) -> ReadSample:
+    sample = collect_sample(event for file in files[:SAMPLE_RECORDS] for event in read_file(file, limit=SAMPLE_RECORDS))
+    profile = sample.profile(name)
+    stream = SampleStream(system, name.partition("/")[2], "files", {"folder": folder}, {}, profile, {}, frozenset(), shipped=name)
+    return ReadSample(stream, tuple(file.read_bytes() for file in files[:SAMPLE_RECORDS]), tuple(sample.refused))
+
+
+def _read_group(system: str, name: str, folder: str, files: list[Path], pattern: Any) -> ReadSample:
+    events, encoding = _events(files)
+    sample = collect_sample(events)
+    if not sample.columns:
+        refused = f": {sample.refused[0]}" if sample.refused else ""
+        raise UsageError(f"Nothing can be read of {files[0]}{refused}", remedy="`treaty read` shows how a file is read; --system and a name of its own keep it apart.")
+    arrival = sample.arrivals[0]
+    settings: dict[str, Any] = {"format": arrival.format}
+    if arrival.record:
+        settings["record"] = arrival.record
+    if arrival.namespaces and arrival.format == "xml":
+        settings["namespaces"] = dict(arrival.namespaces)
+    read = {key: value for key, value in arrival.details.items() if key in DEFAULTS and value != DEFAULTS[key] and arrival.format == "csv"}
+    if encoding:
+        read["encoding"] = encoding
+    settings["read"] = {"files": pattern, **read}
+    return ReadSample(_stream(system, name, "files", {"folder": folder}, settings, sample), tuple(_head(each) for each in files), tuple(sample.refused))
+
+
+def _stream(system: str, name: str, connector: str, connection: Mapping[str, Any], settings: Mapping[str, Any], sample: Sample) -> SampleStream:
+    return SampleStream(system, name, connector, connection, settings, sample.profile(name), sample.values(), frozenset(sample.lists))
+
+
+def _events(files: list[Path]) -> tuple[list[Event], str]:
+    """Read the files; where they are no UTF-8, as Windows writes western text. Return the encoding where it must be told."""
+    events = _read(files, {})
+    if any(isinstance(each, ReadRefusal) and each.reason == "bad-encoding" for each in events):
+        again = _read(files, {"encoding": FALLBACK_ENCODING})
+        if not any(isinstance(each, ReadRefusal) and each.reason == "bad-encoding" for each in again):
+            return again, FALLBACK_ENCODING
+    return events, ""
+
+
+def _read(files: list[Path], settings: Mapping[str, Any]) -> list[Event]:
+    left, found = SAMPLE_RECORDS, []
+    for file in files:
+        events = list(read_file(file, limit=left, **settings))
+        found += events
+        left -= sum((isinstance(each, ReadArrival) and each.records) or 0 for each in events)
+        if left <= 0:
+            break
+    return found
+
+
+def _head(file: Path) -> bytes:
+    """Return the content for the dry run: whole records of a large file of lines."""
+    with file.open("rb") as opened:
+        content = opened.read(REHEARSED_BYTES + 1)
+    if len(content) <= REHEARSED_BYTES or file.suffix.lower() not in (".csv", ".tsv", ".txt", ".jsonl", ".ndjson"):
+        return content if len(content) <= REHEARSED_BYTES else file.read_bytes()
+    return content[: content.rindex(b"\n") + 1]
+
+
+# ---- documents that a pack reads
+
+
+def _shipped(file: Path, project: Project) -> str:
+    """Return the stream ``system/stream`` of the project's standard that reads a document, by its root element or its format; empty where none does."""
+    known = {each.from_ for each in project.mappings.values() if each.inbound}
+    arrival = next((each for each in read_file(file, limit=1) if isinstance(each, ReadArrival)), None)
+    if arrival is None:
+        return ""
+    for system in project.systems.values():
+        for name, stream in system.streams.items():
+            if f"{system.name}/{name}" not in known or stream.format != arrival.format or system.connector != "files":
+                continue
+            if arrival.format in ("edifact", "x12") or _expanded(stream.record, stream.namespaces) == _expanded(arrival.record, arrival.namespaces) != ("", ""):
+                return f"{system.name}/{name}"
+    return ""
+
+
+def _expanded(name: str | None, namespaces: Mapping[str, str]) -> tuple[str, str]:
+    """Return the namespace and the local name of an element; nothing where it has no namespace."""
+    prefix, _, local = (name or "").rpartition(":")
+    namespace = namespaces.get(prefix, "")
+    return (namespace, local) if namespace else ("", "")
+
+
+# ---- names
+
+
+def _suffix(file: Path) -> str:
+    suffixes = file.suffixes[-2:] if file.suffix.lower() in (".gz", ".zst") else file.suffixes[-1:]
+    return "".join(suffixes)
+
+
+def _base(file: Path) -> str:
+    stem = file.name.removesuffix(_suffix(file))
+    return DATED.sub("", stem) or stem
+
+
+def _stream_name(file: Path) -> str:
+    return re.sub(r"[^a-z0-9]+", "_", _base(file).lower()).strip("_") or "records"
