@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 
 import treaty
+from treaty.cli.arguments import time
 from treaty.cli.explaining import print_explanation
 from treaty.cli.output import Output, Styled
 from treaty.errors import UsageError
@@ -18,6 +19,9 @@ def configure_records(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("model", metavar="MODEL", help="a canonical model")
     parser.add_argument("--client", help="only this client's")
     parser.add_argument("--limit", type=int, metavar="N", help=f"at most so many; else a table shows {SHOWN_ROWS}, and --json all")
+    when = parser.add_mutually_exclusive_group()
+    when.add_argument("--as-of", type=time, metavar="TIME", help="as readers saw them at that time: 2026-11-21T14:00+01:00; without an offset in UTC")
+    when.add_argument("--as-of-apply", metavar="ID", help="as they were once that apply was committed: an id of `treaty apply --list`, or how it begins")
     parser.add_argument(
         "--fields", metavar="NAME[,NAME…]", help=f"the fields of the table, or `all`; else the first {SHOWN_FIELDS} that are filled"
     )
@@ -26,7 +30,10 @@ def configure_records(parser: argparse.ArgumentParser) -> None:
 def do_records(arguments: argparse.Namespace, output: Output) -> int:
     """Print the golden records: JSON Lines with --json, else a table of the first fields that are filled."""
     limit = arguments.limit if arguments.limit is not None or output.as_json else SHOWN_ROWS + 1
-    table = treaty.records(arguments.model, arguments.project, environment=arguments.environment, client=arguments.client, limit=limit)
+    table = treaty.records(
+        arguments.model, arguments.project, environment=arguments.environment, client=arguments.client, limit=limit,
+        as_of=arguments.as_of, as_of_apply=arguments.as_of_apply,
+    )  # fmt: skip
     if output.as_json:
         for batch in table.to_batches(max_chunksize=1000):
             output.json_lines(batch.to_pylist())

@@ -42,6 +42,12 @@ def find_applied(session: Session, applied_id: str) -> AppliedFiles | None:
     return _read(session, "where applied_id = ? limit 1", applied_id)
 
 
+def applied_by(session: Session, at: datetime) -> AppliedFiles | None:
+    """Return the project that was applied at a time, None where nothing was yet."""
+    known = f"select _batch from {lake_table('batch')} where finished_at <= ?::timestamptz"
+    return _read(session, f"where _batch in ({known}) order by _batch desc limit 1", at.isoformat())
+
+
 def _read(session: Session, which: str, *parameters: str) -> AppliedFiles | None:
     if table_columns(session, "applied") is None:
         return None
@@ -88,14 +94,14 @@ def _applies(session: Session) -> int:
 
 @dataclass(frozen=True, slots=True)
 class Apply:
-    """One apply: which project, when, who, by which plan (None for the short way), and the batch that it was."""
+    """One apply: which project, when it began and when it became true, who, by which plan (None for the short way)."""
 
     applied_id: str
     applied_at: datetime
     who: str
     plan_id: str | None
     content_hash: str
-    batch: int
+    committed_at: datetime
 
 
 def list_applies(session: Session) -> tuple[Apply, ...]:
@@ -103,7 +109,7 @@ def list_applies(session: Session) -> tuple[Apply, ...]:
     if table_columns(session, "applied") is None:
         return ()
     rows = session.duck.execute(f"""
-        select a.applied_id, a.applied_at, a.who, json_extract_string(b.versions, '$.plan'), a.content_hash, a._batch
+        select a.applied_id, a.applied_at, a.who, json_extract_string(b.versions, '$.plan'), a.content_hash, b.finished_at
         from {lake_table("applied")} a left join {lake_table("batch")} b on b._batch = a._batch order by a._batch desc""").fetchall()
     return tuple(Apply(*row) for row in rows)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -184,8 +185,9 @@ def _commit_parts(session: Session, parts: Sequence[Part], author: str, message:
             check_fence(session, fence)
         ensure_complete(session, [write for part in present for write in part.writes if write is not None])
         faultpoint("commit.pre_write")
+        finished_at = session.clock()
         for part in present:
-            _write(session, part)
+            _write(session, part, finished_at)
         session.duck.execute(f"call {session.lake_name}.set_commit_message({quote_text(author)}, {quote_text(message)})")
 
     try:
@@ -228,7 +230,7 @@ def sync_folder(folder: Path) -> None:
     sync_file(folder)
 
 
-def _write(session: Session, part: Part) -> None:
+def _write(session: Session, part: Part, finished_at: datetime) -> None:
     duck, batch = session.duck, part.batch
     for write in part.writes:
         assert write is not None, "a commit keeps only what is there"
@@ -241,7 +243,7 @@ def _write(session: Session, part: Part) -> None:
         faultpoint("commit.mid_write")
     for row in (fence.row(batch.number) for fence in part.fences):
         _insert(session, "cursor", tuple(row), (tuple(row.values()),))
-    row = batch_row(batch, session.clock(), part.counts)
+    row = batch_row(batch, finished_at, part.counts)
     _insert(session, "batch", tuple(row), (tuple(row.values()),))
 
 

@@ -39,6 +39,11 @@ class ModelTables:
         return f"{self.catalog}.{quote_name(name)}"
 
     @property
+    def own(self) -> tuple[str, str, str]:
+        """The plain names of the tables that hold this model alone."""
+        return contribution_table(self.model), golden_table(self.model), golden_end_table(self.model)
+
+    @property
     def contribution(self) -> str:
         """The model's contributions."""
         return self.table(contribution_table(self.model))

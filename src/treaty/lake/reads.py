@@ -20,6 +20,7 @@ from treaty.lake.current import (
     of_client,
 )
 from treaty.lake.names import golden_table, lake_table, landed_table, quote_name, quote_text
+from treaty.lake.past import Moment
 from treaty.lake.relationships import Relationship, as_read
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import ClientScope, scope_condition
@@ -60,22 +61,38 @@ class LandedRecord:
 
 
 def golden_records(
-    session: Session, scope: ClientScope, model: str, *, ids: Sequence[str] | None = None, limit: int | None = None, relations: Relations = MappingProxyType({})
+    session: Session,
+    scope: ClientScope,
+    model: str,
+    *,
+    ids: Sequence[str] | None = None,
+    limit: int | None = None,
+    relations: Relations = MappingProxyType({}),
+    moment: Moment | None = None,
 ) -> pa.Table:
     """Return the living golden records of a model: ``_id, _client``, its fields, ``_sources`` and ``_findings``.
 
     ``relations`` are the relationships of the model by client: what they say of missing targets holds for what is returned.
+    ``moment`` is when, now where not given.
     """
-    return golden_reader(session, scope, model, ids=ids, limit=limit, relations=relations).read_all()
+    return golden_reader(session, scope, model, ids=ids, limit=limit, relations=relations, moment=moment).read_all()
 
 
 def golden_reader(
-    session: Session, scope: ClientScope, model: str, *, ids: Sequence[str] | None = None, limit: int | None = None, relations: Relations = MappingProxyType({})
+    session: Session,
+    scope: ClientScope,
+    model: str,
+    *,
+    ids: Sequence[str] | None = None,
+    limit: int | None = None,
+    relations: Relations = MappingProxyType({}),
+    moment: Moment | None = None,
 ) -> pa.RecordBatchReader:
     """Read what :func:`golden_records` returns in batches, so that any number of records fits; the session is busy until the last one."""
     import pyarrow as pa
 
-    tables, client = ModelTables(model), client_or_none(session, scope)
+    when = moment or Moment(session.clock())
+    tables, client = ModelTables(model, when.catalog), client_or_none(session, scope)
     known = table_columns(session, golden_table(model))
     if known is None:
         schema = pa.schema([("_id", pa.string()), ("_client", pa.string())])
@@ -89,7 +106,7 @@ def golden_reader(
         few = "_canonical_id in (from read_ids)"
     golden = current_golden(tables, client, f"g._canonical_id, g._client{fields}", f"not g._deleted and g.{few}" if few != "true" else "not g._deleted")
     if any(each.moves for several in relations.values() for each in several):
-        golden = f"select * exclude (_missing) from ({as_read(session, golden, relations, session.clock())}) where _missing is null"
+        golden = f"select * exclude (_missing) from ({as_read(session, golden, relations, when.at, when.catalog)}) where _missing is null"
     reader: pa.RecordBatchReader = session.duck.execute(f"""
         with members as (
             select * from ({latest_xref(tables, client, few)}) where not ended and coalesce(_matched_by, '') <> 'delivery'),

@@ -1,7 +1,9 @@
-"""``records``: the golden records of a model, as an Arrow table."""
+"""``records``: the golden records of a model, as an Arrow table, now or as they were."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from treaty.errors import UsageError
@@ -11,9 +13,18 @@ from treaty.project.findings import nearest
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from treaty.sessions import Session
+
 
 def records(
-    model: str, project: Folder = None, *, environment: str | None = None, client: str | None = None, limit: int | None = None
+    model: str,
+    project: Folder = None,
+    *,
+    environment: str | None = None,
+    client: str | None = None,
+    limit: int | None = None,
+    as_of: datetime | None = None,
+    as_of_apply: str | None = None,
 ) -> pa.Table:
     """Return the living golden records of a model: its fields, ``_id``, ``_client``, ``_sources`` and ``_findings``.
 
@@ -21,10 +32,16 @@ def records(
     Polars and pandas take the table as it is. A reference without a target is shown as its relationship decision says: `null` empties it, and
     `quarantine after` leaves the record out once it has waited too long.
 
+    Args:
+        as_of: an aware time; the records are those that readers saw at that time, by the project that was applied then.
+        as_of_apply: the id of an apply, or how it begins; the records are those that readers saw once it was committed.
+
     Raises:
-        UsageError: there is no such model or client, or nothing has run yet.
+        UsageError: there is no such model, client or apply, nothing had run yet, or the time is to come or without a zone.
     """
     workspace = find_workspace(project, environment)
+    if as_of is not None or as_of_apply is not None:
+        return _past_records(workspace, model, client, limit, as_of, as_of_apply)
     workspace.ensure_client(client)
     ensure_model(workspace, model)
     workspace.ensure_ran()
@@ -38,10 +55,57 @@ def records(
         return golden_records(session, workspace.scope(client, "records"), model, limit=limit, relations=relations)
 
 
+def _past_records(workspace: Workspace, model: str, client: str | None, limit: int | None, as_of: datetime | None, as_of_apply: str | None) -> pa.Table:
+    """Return the records of a time, by the project that was applied then: its models, its clients, its relationships."""
+    if as_of is not None and as_of_apply is not None:
+        raise UsageError("Both a time and an apply are given.", remedy="Give one of them.")
+    workspace.ensure_ran()
+    from treaty.lake.past import open_past
+    from treaty.lake.reads import golden_records
+    from treaty.lake.relationships import relationships
+    from treaty.operations.applied import open_applied_by
+
+    with workspace.open() as session:
+        at = _time_of(session, as_of_apply) if as_of is None else _ensure_past(as_of, session.clock())
+        applied = open_applied_by(session, at)
+        _ensure_known("model", model, applied.project.models)
+        if client is not None:
+            _ensure_known("client", client, applied.clients)
+        relations = {each: relationships(applied.of_client(each), model) for each in ([client] if client else applied.clients)}
+        with open_past(session, at, applied.project.models) as moment:
+            return golden_records(session, workspace.scope(client, "records"), model, limit=limit, relations=relations, moment=moment)
+
+
+def _time_of(session: Session, apply_id: str | None) -> datetime:
+    """Return when an apply was committed."""
+    from treaty.lake.applied import list_applies
+
+    listed = list_applies(session)
+    found = [each for each in listed if each.applied_id == apply_id] or [each for each in listed if each.applied_id.startswith(apply_id or " ")]
+    if len(found) != 1:
+        problem = f"{len(found)} applies begin with {apply_id!r}." if found else f"There is no apply {apply_id!r}."
+        raise UsageError(problem, remedy="`treaty apply --list` shows their ids.")
+    return found[0].committed_at
+
+
+def _ensure_past(at: datetime, now: datetime) -> datetime:
+    if at.tzinfo is None:
+        raise UsageError(f"The time {at.isoformat()} has no zone.", remedy="Give one: datetime(…, tzinfo=UTC).")
+    if at > now:
+        raise UsageError(f"{at.isoformat()} is yet to come.", remedy="Leave it out for the records of now.")
+    return at
+
+
 def ensure_model(workspace: Workspace, model: str) -> None:
     """Raise UsageError with the nearest name where the project folder has no such model."""
-    models = workspace.project.models
-    if model in models:
+    _ensure_known("model", model, workspace.project.models)
+
+
+def _ensure_known(what: str, name: str, known: Iterable[str]) -> None:
+    known = list(known)
+    if name in known:
         return
-    found = nearest(model, models)
-    raise UsageError(f"There is no model {model!r}.", remedy=f"Did you mean {found!r}?" if found else f"Models: {', '.join(sorted(models)) or 'none'}.")
+    found = nearest(name, known)
+    raise UsageError(
+        f"There is no {what} {name!r}.", remedy=f"Did you mean {found!r}?" if found else f"{what.title()}s: {', '.join(sorted(known)) or 'none'}."
+    )
