@@ -9,6 +9,8 @@ import pytest
 from command_line import treaty
 
 from treaty.operations.onboarding.recording import read_record
+from treaty.project.files import catalog_folder
+from treaty.testing.api import run_api
 
 KUNDEN = """Kundennr;Firma;Vorname;Nachname;E-Mail;Telefon;Ort;Land;Status;Geändert
 1001;Präzision Müller;Sabine;Müller;sabine@pm.example;07361 / 55 01 20;Aalen;Deutschland;aktiv;2026-10-02 09:12:00
@@ -104,3 +106,105 @@ def test_wrong_answers_are_refused(first: tuple[Path, Any]) -> None:
     assert 2 == unknown.status and "zone:files" in unknown.errors
     wrong = treaty("onboard", "corva", "--answer", "value:contact.status:gesperrt=gone", "--project", project)
     assert 2 == wrong.status and "active, inactive" in wrong.errors
+
+
+PEOPLE = [
+    {"id": f"cus_{number:03}", "object": "customer", "address": {"city": "Berlin", "country": "DE", "line1": f"Torstr. {number}", "postal_code": f"101{number}"},
+     "created": 1_700_000_000 + number, "currency": "eur", "email": f"kunde{number}@example.com", "name": f"Erika Beispiel {number}", "phone": f"+49 30 555 01{number}"}
+    for number in range(10, 35)
+]  # fmt: skip
+
+
+def test_a_rest_endpoint_is_looked_at_and_delivered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Records, key and pages of a Stripe-like list are found out by its answers, and all of it is delivered; a secret that is missing at the run is a problem, no defect."""
+    monkeypatch.setenv("TREATY_EGRESS_PRIVATE", "127.0.0.1")
+    monkeypatch.setenv("SHOP_TOKEN", "sk_test")
+    project = tmp_path / "books"
+    treaty("init", project, "--pack", "party")
+    with run_api(tmp_path / "log") as api:
+        address = api.offer("customers", PEOPLE, "sk_test")
+        asked = treaty("onboard", "nova", address, "--system", "shop", "--secret", "env:SHOP_TOKEN", "--deliver-to", "ledger", "--project", project, "--json").json
+        assert ["model:shop/customers"] == [each["id"] for each in asked["questions"]]
+        answers = ("--answer", "model:shop/customers=contact", "--answer", "field:customers:name=full_name")
+        said = treaty("onboard", "nova", *answers, "--project", project, "--json").json
+        assert ([], 25, ["id"]) == (said["questions"], said["rehearsals"][0]["canonical"], said["streams"][0]["key"])
+        system = (project / "clients/nova/systems/shop.yaml").read_text(encoding="utf-8")
+        assert "record: data" in system and "next_field: data/-1/id, parameter: starting_after" in system and "sk_test" not in system
+        try:
+            monkeypatch.delenv("SHOP_TOKEN")
+            without = treaty("run", "--project", project)
+            assert 1 == without.status and "SHOP_TOKEN" in without.output + without.errors
+            monkeypatch.setenv("SHOP_TOKEN", "sk_test")
+            assert 0 == treaty("run", "--project", project).status
+            delivered = treaty("deliveries", "list", "--state", "acknowledged", "--project", project, "--json").json
+            assert 25 == len(delivered)
+        finally:
+            treaty("stop", "--project", project)
+
+
+def test_documents_that_a_pack_reads_need_no_mapping(tmp_path: Path) -> None:
+    """A folder of UBL documents is known by their root elements: the client gets a folder of its own, and the pack's mappings are tried."""
+    project = tmp_path / "books"
+    treaty("init", project, "--pack", "einvoice")
+    said = treaty("onboard", "acme", catalog_folder() / "demo/project/inbox/acme", "--project", project, "--json").json
+    assert {("ubl/invoices", True, "invoice"), ("ubl/credit_notes", True, "invoice")} == {(each["stream"], each["shipped"], each["model"]) for each in said["streams"]}
+    assert ["clients/acme/systems/ubl.yaml"] == said["written"]
+    assert [("ubl.invoices", 7, 5, 2), ("ubl.credit_notes", 1, 1, 0)] == [(each["mapping"], each["records"], each["canonical"], each["quarantined"]) for each in said["rehearsals"]]
+
+
+DESCRIPTION = """openapi: 3.0.3
+info: {title: People API, version: "1"}
+servers: [{url: "https://api.people.example/v1"}]
+paths:
+  /contacts:
+    get:
+      parameters: [{name: starting_after, in: query, schema: {type: string}}]
+      responses:
+        "200":
+          content:
+            application/json:
+              schema:
+                type: object
+                properties:
+                  data:
+                    type: array
+                    items:
+                      type: object
+                      properties:
+                        id: {type: string}
+                        email: {type: string, format: email}
+                        first_name: {type: string}
+                        last_name: {type: string}
+                        updated_at: {type: string, format: date-time}
+"""
+
+
+def test_an_openapi_description_is_mapped_without_data(tmp_path: Path) -> None:
+    """Of a description the list that is like a model is mapped by what is said of its fields; there is nothing to try yet."""
+    project = tmp_path / "books"
+    treaty("init", project, "--pack", "party")
+    (tmp_path / "people.yaml").write_text(DESCRIPTION, encoding="utf-8")
+    said = treaty("onboard", "vega", tmp_path / "people.yaml", "--project", project, "--json").json
+    stream = said["streams"][0]
+    assert ("people/contacts", "contact", ["id"], []) == (stream["stream"], stream["model"], stream["key"], said["rehearsals"])
+    assert {"email": "contact_email(email)", "updated_at": "iso_timestamp(updated_at)"}.items() <= {each["target"]: each["cell"] for each in stream["fields"]}.items()
+    assert treaty("check", "--project", project).status == 0
+
+
+def test_a_mapping_waits_for_what_is_required(tmp_path: Path) -> None:
+    """What a model needs and a sample does not have is asked; until it is answered the mapping is not written, and the project stays sound."""
+    project = tmp_path / "books"
+    treaty("init", project, "--pack", "einvoice")
+    text = "invoice_number;issue_date;currency;seller_name;net_total;gross_total;amount_due\n" + "".join(
+        f"R-{number};2026-09-{number};EUR;Corva Werkzeuge GmbH;1.0{number},50;1.2{number},60;1.2{number},60\n" for number in range(10, 15)
+    )
+    (tmp_path / "invoices.csv").write_text(text, encoding="utf-8")
+    asked = treaty("onboard", "corva", tmp_path / "invoices.csv", "--project", project, "--json").json
+    assert {"amounts:files", "constant:invoice.type_code:invoices"} <= {each["id"] for each in asked["questions"]}
+    assert "invoice.type_code" in asked["rehearsals"][0]["broken"]
+    assert treaty("check", "--project", project).status == 0
+    said = treaty("onboard", "corva", "--answer", "constant:invoice.type_code:invoices=380", "--accept", "--project", project, "--json").json
+    assert [(5, 5, "")] == [(each["records"], each["canonical"], each["broken"]) for each in said["rehearsals"]]
+    decision = (project / "clients/corva/decisions/corva-files-amount.md").read_text(encoding="utf-8")
+    assert "invoice.gross_total" in decision and "returns: 1010.50" in decision
+    assert treaty("check", "--project", project).status == 0

@@ -15,12 +15,22 @@ SURE, LIKELY = 0.9, 0.7
 def configure_onboard(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``treaty onboard``."""
     parser.add_argument("client", metavar="CLIENT", help="the client; its folder clients/CLIENT is made")
-    parser.add_argument("samples", nargs="*", metavar="SAMPLE", help="a file, or a folder of files; none: what was given before, proposed again")
+    parser.add_argument("samples", nargs="*", metavar="SAMPLE",
+                        help="a file, a folder of files, an OpenAPI description, https://HOST/LIST, env:URL#schema.table; none: what was given before, proposed again")  # fmt: skip
     parser.add_argument("--system", metavar="NAME", help="what the client's system is called; else found out")
-    parser.add_argument("--answer", action="append", default=[], metavar="TOPIC=VALUE", help="answer a question, as it is listed; may be repeated")
+    parser.add_argument(
+        "--secret",
+        metavar="REFERENCE",
+        help="an API's token, as env:NAME, file:/path or keyring:service/user; it is sent as a bearer token",
+    )
+    parser.add_argument(
+        "--answer", action="append", default=[], metavar="TOPIC=VALUE", help="answer a question, as it is listed; may be repeated"
+    )
     parser.add_argument("--accept", action="store_true", help="take what is proposed wherever a question has a proposal")
     parser.add_argument("--who", default="", help="who answers; else the user of this computer")
-    parser.add_argument("--deliver-to", metavar="NAME", help="deliver to a database of this name on Treaty's own PostgreSQL, made where it is not there")
+    parser.add_argument(
+        "--deliver-to", metavar="NAME", help="deliver to a database of this name on Treaty's own PostgreSQL, made where it is not there"
+    )
 
 
 def do_onboard(arguments: argparse.Namespace, output: Output) -> int:
@@ -31,7 +41,7 @@ def do_onboard(arguments: argparse.Namespace, output: Output) -> int:
     while True:
         with output.progress() as progress:
             result = treaty.onboard(
-                arguments.client, samples, project=arguments.project, system=arguments.system, answers=answers, accept=accept,
+                arguments.client, samples, project=arguments.project, system=arguments.system, secret=arguments.secret, answers=answers, accept=accept,
                 who=arguments.who, deliver_to=arguments.deliver_to, progress=progress,
             )  # fmt: skip
         if output.as_json or not result.questions or not (output.terminal and sys.stdin.isatty()):
@@ -39,7 +49,9 @@ def do_onboard(arguments: argparse.Namespace, output: Output) -> int:
         if samples:
             _print_streams(result, output)
         samples, accept = [], False
-        answers = {question.topic.id: _ask(question, number, len(result.questions), output) for number, question in enumerate(result.questions, 1)}
+        answers = {
+            question.topic.id: _ask(question, number, len(result.questions), output) for number, question in enumerate(result.questions, 1)
+        }
     good = not result.questions and all(each.canonical == each.records and not each.broken for each in result.rehearsals)
     if output.as_json:
         output.json(result)
@@ -70,7 +82,10 @@ def _ask(question: treaty.Question, number: int, of: int, output: Output) -> str
         output.line(f"     {each}", "dim")
     for position, option in enumerate(question.options, 1):
         output.line(f"  {position}  {option.value}{f': {option.label}' if option.label != option.value else ''}")
-    default = next((str(position) for position, option in enumerate(question.options, 1) if option.value == question.proposal), question.proposal or "-")
+    default = next(
+        (str(position) for position, option in enumerate(question.options, 1) if option.value == question.proposal),
+        question.proposal or "-",
+    )
     while True:
         typed = input(f"[{default}] ").strip() or default
         chosen = question.options[int(typed) - 1].value if typed.isdigit() and 1 <= int(typed) <= len(question.options) else typed
@@ -88,14 +103,20 @@ def _print_streams(result: treaty.OnboardResult, output: Output) -> None:
         if sample.shipped:
             output.title(f"{sample.place}: {sample.profile.records} records; a pack reads them as {stream.model}.")
             continue
+        if stream.model is None and not sample.profile.records:
+            continue  # a list of a description
         if stream.model is None:
             output.title(f"{sample.place}: {sample.profile.records} records; no model yet.")
             continue
-        output.title(f"{sample.place}: {sample.profile.records} records of {stream.model}, told apart by {', '.join(stream.key) or 'their content'}.")
+        output.title(
+            f"{sample.place}: {sample.profile.records} records of {stream.model}, told apart by {', '.join(stream.key) or 'their content'}."
+        )
         rows = [_row(stream, each) for each in stream.fields]
         output.table(("field", "type", "nulls", "distinct", "becomes", "sure", "cell", "because"), rows)
 
-
+    unread = [stream.sample.name for stream in result.streams if stream.model is None and not stream.sample.profile.records]
+    if unread:
+        output.line(f"Left out of the description, take one with FILE#LIST: {', '.join(unread)}", "dim")
     for each in result.references:
         output.line(f"{each.stream}.{each.field} refers to {each.to_stream}.{each.to_field} ({each.share:.0%} of its values)")
 
@@ -105,7 +126,16 @@ def _row(stream: treaty.StreamProposal, field: treaty.FieldProposal) -> tuple[ob
     assert found is not None, "proposals are of the profile"
     sure = Styled(f"{field.confidence:.0%}", _style(field)) if field.target else ""
     cell = field.cell or ("(open)" if field.state == "open" else "")
-    return (field.source, found.main_shape or found.type, found.nulls, found.distinct, field.target or "–", sure, cell, "; ".join(field.reasons[:2]))
+    return (
+        field.source,
+        found.main_shape or found.type,
+        found.nulls,
+        found.distinct,
+        field.target or "–",
+        sure,
+        cell,
+        "; ".join(field.reasons[:2]),
+    )
 
 
 def _style(field: treaty.FieldProposal) -> str:
@@ -132,11 +162,17 @@ def _print_rehearsals(result: treaty.OnboardResult, output: Output) -> None:
             output.line(f"  {each.mapping} cannot run yet: {each.broken}", "yellow")
             continue
         parts = [f"{each.canonical} of {each.records} records would be canonical"]
-        parts += [f"{number} {state}" for state, number in (("quarantined", each.quarantined), ("filtered", each.filtered), ("unreadable", each.unreadable)) if number]
+        parts += [
+            f"{number} {state}"
+            for state, number in (("quarantined", each.quarantined), ("filtered", each.filtered), ("unreadable", each.unreadable))
+            if number
+        ]
         output.line(f"  {each.mapping}: {', '.join(parts)}", "green" if each.canonical == each.records else "yellow")
         for problem in each.problems[:8]:
             what = "quarantined" if problem.fatal else "left empty"
-            output.line(f"    {problem.field or 'record'}: {problem.rule} in {problem.records}{f', such as {problem.example!r}' if problem.example else ''}; {what}")
+            output.line(
+                f"    {problem.field or 'record'}: {problem.rule} in {problem.records}{f', such as {problem.example!r}' if problem.example else ''}; {what}"
+            )
 
 
 def _print_questions(result: treaty.OnboardResult, output: Output) -> None:
@@ -146,7 +182,8 @@ def _print_questions(result: treaty.OnboardResult, output: Output) -> None:
     if not result.questions:
         output.line("No question is open. Next: treaty run", "bold green")
         return
-    output.title(f"{len(result.questions)} questions are open:")
+    number = len(result.questions)
+    output.title("1 question is open:" if number == 1 else f"{number} questions are open:")
     for question in result.questions:
         output.line(f"  {question.topic.id}", "bold")
         output.line(f"    {question.text} {'; '.join(question.evidence)}")

@@ -17,8 +17,9 @@ from treaty.engines.duckdb.outbound import outbound_sql
 from treaty.engines.duckdb.paths import quote_name
 from treaty.faults import faultpoint
 from treaty.lake.current import ModelTables, current_golden
-from treaty.lake.names import LAKE
+from treaty.lake.names import LAKE, golden_table
 from treaty.lake.relationships import as_read, relationships
+from treaty.lake.schema import table_columns
 from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
 
@@ -74,6 +75,8 @@ def derive(session: Session, project: ClientProject, mapping: CompiledOutbound, 
     ).fetchone()
     seen = int(row[1]) if row and row[0] == mapping.version else -1
     tables = ModelTables(mapping.model)
+    if table_columns(session, golden_table(mapping.model)) is None:
+        return 0  # nothing of the model has ever been read
     newest = session.duck.execute(f"select coalesce(max(_batch), 0) from {tables.golden} where _client = ?", [mapping.client]).fetchone()
     batch = int(newest[0]) if newest else 0
     moves = any(each.moves for each in relationships(project, mapping.model))  # what is sent may change though no golden record does

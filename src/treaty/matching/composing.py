@@ -43,6 +43,14 @@ class Composition:
         return (tuple(sorted((*rest, Alternative(self.target, COMPOSED_CONFIDENCE)), key=lambda each: -each.confidence))), self.said
 
 
+def find_wholes(name: str, targets: Sequence[str]) -> tuple[str, ...]:
+    """Return the targets that are a whole made of the same parts as a source field is by its name: ``name`` and ``full_name``."""
+    meanings = find_meanings(name)
+    parts = {parts for whole, parts in WHOLES if whole == meanings}
+    wholes = {whole for whole, made_of in WHOLES if made_of in parts}
+    return tuple(each for each in targets if find_meanings(each) in wholes)
+
+
 def find_compositions(left: Sequence[FieldProfile], right: Sequence[FieldProfile], free: Sequence[int]) -> Mapping[int, Composition]:
     """Return, by source row, what it is a part of or what its parts are. ``free`` are the targets that no field answers alone."""
     found: dict[int, Composition] = {}

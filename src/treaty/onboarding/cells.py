@@ -30,6 +30,13 @@ ZONES = {
     "GB": "Europe/London", "IE": "Europe/Dublin", "ES": "Europe/Madrid", "PT": "Europe/Lisbon", "IT": "Europe/Rome", "PL": "Europe/Warsaw",
     "DK": "Europe/Copenhagen", "SE": "Europe/Stockholm", "NO": "Europe/Oslo", "FI": "Europe/Helsinki",
 }  # fmt: skip
+NUMBERS = frozenset({"integer", "decimal", "comma-decimal", "epoch", "percent", "number"})
+FITTING: Mapping[str, frozenset[str]] = {
+    "decimal": NUMBERS, "integer": frozenset({"integer", "epoch"}), "boolean": frozenset({"boolean"}),
+    "date": frozenset({"date", "timestamp", "epoch"}), "timestamp": frozenset({"timestamp", "date", "epoch", "integer"}),
+}  # fmt: skip
+"""The shapes of values that a type can be read from."""
+FIT_SHARE = 0.5
 TRUE_WORDS, FALSE_WORDS = ("ja", "yes", "y", "j", "oui", "wahr", "t", "x"), ("nein", "no", "n", "non", "falsch", "f")
 
 
@@ -46,12 +53,17 @@ class CellChooser:
     countries: tuple[str, ...] = ()
     cells: dict[str, str] = field(default_factory=dict)  # chosen so far: dotted field → cell
 
-    def choose(self, target: str, declared: SchemaProperty, path: str, values: Counter[str]) -> str | None:
-        """Return the cell that reads ``values`` at a spelled path into a field; None where a question is open."""
+    def choose(self, target: str, declared: SchemaProperty, path: str, values: Counter[str], seen: str = "") -> str | None:
+        """Return the cell that reads ``values`` at a spelled path into a field; None where a question is open.
+
+        ``seen`` is the type that the source's field has by its values, or by its description where there are none.
+        """
         kind = declared.type.partition("(")[0]
         texts = [each for each in values if each.strip()]
         if kind == "decimal":
             return self._decimal(target, declared, path, texts)
+        if not texts and seen == "integer" and kind in ("date", "timestamp"):
+            texts = ["1700000000"]  # whole numbers that are times count seconds
         if kind == "date":
             return self._date(target, path, texts)
         if kind == "timestamp":
@@ -65,24 +77,18 @@ class CellChooser:
     # ---- texts and codes
 
     def _text(self, target: str, path: str, values: Counter[str]) -> str | None:
-        readers = find_readers(self.project, self.view, self.model, target)
-        if not readers:
-            return f"trim({path})"
-        reader = readers[0]
-        if reader.record.kind == "value-map":
-            self._codes(reader, target, values)
-        return self._call(reader, target, path, values)
-
-    def _call(self, reader: Reader, target: str, path: str, values: Counter[str]) -> str | None:
-        arguments = [path]
-        for name, _ in reader.signature.parameters[1:]:
-            found = self._beside(target, name)
-            if found is None and name == "country":
-                found = self._country(target, values)
-            if found is None:
-                return None
-            arguments.append(found)
-        return f"{reader.signature.name}({', '.join(arguments)})"
+        for reader in find_readers(self.project, self.view, self.model, target):
+            further = [name for name, _ in reader.signature.parameters[1:]]
+            found = {name: self._beside(target, name) for name in further}
+            if any(found[name] is None and name != "country" for name in further):
+                continue
+            if reader.record.kind == "value-map":
+                self._codes(reader, target, values)
+            if "country" in found and found["country"] is None:
+                found["country"] = self._country(target, values)
+            arguments = [path, *(found[name] for name in further)]
+            return None if None in arguments else f"{reader.signature.name}({', '.join(each for each in arguments if each)})"
+        return f"trim({path})"
 
     def _beside(self, target: str, name: str) -> str | None:
         """Return the cell of the field that a further parameter is named after: ``country``, or ``seller_country`` for ``seller_phone``."""
@@ -241,6 +247,17 @@ class CellChooser:
         topic = Topic("zone", self.system, "", f"zone of times in {guess}")
         answer = self.interview.ask(Question(topic, f"In which time zone are times of {self.system}?", "dates", evidence, options, guess, 0.7, only_options=False))
         return None if answer is None or answer.value == LEAVE else answer.value
+
+
+def fits(kind: str, texts: Iterable[str], seen: str) -> bool:
+    """Whether values can be of a type; where there are none, whether a described type can."""
+    wanted = FITTING.get(kind.partition("(")[0])
+    if wanted is None:
+        return True
+    shapes = [find_shape(each.strip()) for each in texts if each.strip()]
+    if not shapes:
+        return seen in wanted or (seen in ("string", "") and kind != "boolean")
+    return sum(each in wanted for each in shapes) >= FIT_SHARE * len(shapes)
 
 
 def _boolean(path: str, texts: Iterable[str]) -> str:

@@ -23,15 +23,18 @@ class Reader:
 
 
 def find_readers(project: Project, view: ClientProject, model: str, field: str) -> tuple[Reader, ...]:
-    """Return the functions that can read a field (``lines.unit``), the best first."""
+    """Return the functions that can read a field (``lines.unit``), the best first; none where mappings mostly read it without a decision."""
     found = [(record, signature) for record in view.decisions.values() if (signature := _signature(record, f"{model}.{field}")) is not None]
-    bodies = {record.id: _body(record) for record, _ in found}
+    bodies = {record.id: body_text(record) for record, _ in found}
     used = _uses(project, model, field)
     readers = []
     for record, signature in found:
         part = any(f"{signature.name}(" in body for id, body in bodies.items() if id != record.id)
         if not part or used[signature.name]:
             readers.append(Reader(record, signature, used[signature.name]))
+    most = max((each.used for each in readers), default=0)
+    if sum(used.values()) - sum(each.used for each in readers) > most:
+        return ()
     return tuple(sorted(readers, key=lambda each: (-each.used, len(each.signature.parameters), each.record.origin != "standard", each.record.id)))
 
 
@@ -46,7 +49,8 @@ def _signature(record: DecisionRecord, governed: str) -> Signature | None:
     return signature if texts else None
 
 
-def _body(record: DecisionRecord) -> str:
+def body_text(record: DecisionRecord) -> str:
+    """Return what a transformation runs, as one text."""
     return " ".join((record.expression or "", record.otherwise or "", *(f"{each.when} {each.then}" for each in record.cases)))
 
 
@@ -71,5 +75,4 @@ def _called(fields: Mapping[str, FieldMapping], field: str) -> Iterator[str]:
             cell = parse_cell(found.cell)
         except CellError:
             return
-        if isinstance(cell, CallCell):
-            yield cell.name
+        yield cell.name if isinstance(cell, CallCell) else ""

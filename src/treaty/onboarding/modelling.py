@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from treaty.matching.contracts import profile_properties
 from treaty.matching.matcher import Correspondence, match_profiles
+from treaty.matching.names import find_meanings
 from treaty.matching.profiles import StreamProfile
 from treaty.onboarding.earlier import earlier_mappings
 from treaty.project.declarations import DataContract, DecisionRecord
@@ -18,6 +19,8 @@ CLEAR = 0.75
 """The second model is no rival where its score is below so much of the first one's."""
 LEAST = 0.15
 """A stream whose best score is below is of no model that there is."""
+NAMED = 0.5
+"""So much more is a model worth that the stream is called after."""
 GROUP_DEPTH = 1
 
 
@@ -47,9 +50,12 @@ def _guess(project: Project, contract: DataContract, profile: StreamProfile, gro
     covered = sum(matched.get(each, 0.0) for each in required) / len(required) if required else 1.0
     identity = max((sum(matched.get(each, 0.0) for each in key) / len(key) for key in identity_keys(project, contract)), default=0.5)
     share = sum(matched.values()) / max(len(profile.fields), 1)
-    score = share * (0.4 + 0.6 * identity) * (0.4 + 0.6 * covered)
+    named = bool(set(find_meanings(contract.name)) & set(find_meanings(profile.name)))
+    score = min(share * (0.4 + 0.6 * identity) * (0.4 + 0.6 * covered) * (1 + NAMED * named), 1.0)
     reasons = [f"{len(matched)} of {len(profile.fields)} fields have a target"]
     reasons.append(f"{identity:.0%} of what tells records apart is there")
+    if named:
+        reasons.append("it is called so")
     if required:
         reasons.append(f"{covered:.0%} of what is required is there")
     return ModelGuess(contract.name, round(score, 3), found, tuple(reasons))

@@ -24,12 +24,14 @@ def render_files(project: Project, client: str, proposal: Proposal, outbound: It
     base = f"clients/{client}"
     systems: dict[str, list[StreamProposal]] = {}
     for each in proposal.streams:
+        if each.model is None and not each.sample.profile.records:
+            continue  # one of the many lists of a description
         systems.setdefault(each.sample.system, []).append(each)
     for name, streams in systems.items():
         files[f"{base}/systems/{name}.yaml"] = _system(client, streams)
     inbound = []
     for each in proposal.streams:
-        if each.model is not None and (each.sample.shipped or any(one.state == ADOPTED for one in each.fields)):
+        if each.model is not None and not each.missing and (each.sample.shipped or any(one.state == ADOPTED for one in each.fields)):
             inbound.append(each.mapping)
             if not each.sample.shipped:
                 files[f"{base}/mappings/{each.mapping}.yaml"] = _mapping(client, project.models[each.model], each)

@@ -59,6 +59,14 @@ def read_description(file: Path) -> Any:
 
 def describe_system(file: Path, name: str | None) -> DescribedSystem:
     """Return the REST system that an OpenAPI description tells of. Raises UsageError where it is none, or offers no list."""
+    chosen, content, api = describe_document(file, name)
+    info = content.get("info")
+    title = str(info.get("title", "")) if isinstance(info, Mapping) else ""
+    return DescribedSystem(chosen, _render(api, title or file.name), tuple(each.name for each in api.streams), api.left_out)
+
+
+def describe_document(file: Path, name: str | None) -> tuple[str, Mapping[str, Any], DescribedApi]:
+    """Return a system's name, the parsed OpenAPI document, and what it offers. Raises UsageError where it is none, or offers no list."""
     from treaty.connectors.rest.openapi import describe_api, snake
 
     content = read_description(file)
@@ -75,7 +83,7 @@ def describe_system(file: Path, name: str | None) -> DescribedSystem:
     if not api.streams:
         told = f" Left out: {'; '.join(api.left_out[:5])}." if api.left_out else ""
         raise UsageError(f"{file} describes no GET that answers with a list of objects.{told}", remedy="Write the system by hand: docs/rest.md.")
-    return DescribedSystem(chosen, _render(api, title or file.name), tuple(each.name for each in api.streams), api.left_out)
+    return chosen, content, api
 
 
 def _render(api: DescribedApi, title: str) -> str:

@@ -6,7 +6,7 @@ import dataclasses
 import getpass
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,10 +15,20 @@ from typing import Any
 from treaty.clock import Clock, system_clock
 from treaty.errors import UsageError
 from treaty.matching.profiles import FieldProfile, Reference
-from treaty.onboarding.proposing import Proposal, StreamProposal, propose
+from treaty.onboarding.proposing import Proposal, StreamProposal, propose, rank_samples
 from treaty.onboarding.questions import Answer, Question
 from treaty.onboarding.rendering import client_outbound, render_files, sink_files
 from treaty.operations.deciding.writing import write_changes
+from treaty.operations.onboarding.reaching import (
+    is_description,
+    is_endpoint,
+    is_reference,
+    read_described,
+    read_reached,
+    take_description,
+    take_endpoint,
+    take_tables,
+)  # fmt: skip
 from treaty.operations.onboarding.recording import FILE, GivenSample, OnboardingRecord, list_records, read_record, render_record
 from treaty.operations.onboarding.rehearsing import Rehearsal, rehearse
 from treaty.operations.onboarding.taking import ReadSample, read_files, take_files
@@ -78,19 +88,21 @@ def _stream_shape(stream: StreamProposal) -> Any:
     return {
         "stream": stream.sample.place, "records": profile.records, "model": stream.model, "mapping": stream.mapping if stream.model else None,
         "shipped": bool(stream.sample.shipped), "models": [{"model": each.model, "score": each.score, "reasons": each.reasons} for each in stream.models],
-        "key": stream.key, "version": stream.version, "candidate_keys": profile.candidate_keys, "constants": stream.constants, "fields": fields,
+        "key": stream.key, "version": stream.version, "candidate_keys": profile.candidate_keys, "constants": stream.constants, "missing": stream.missing, "fields": fields,
     }  # fmt: skip
 
 
 def onboard(
     client: str, samples: Sequence[str | Path] = (), *, project: Folder = None, system: str | None = None, answers: Mapping[str, str] | None = None,
-    accept: bool = False, who: str = "", deliver_to: str | None = None, clock: Clock = system_clock, progress: Callable[[str], None] = lambda text: None,
+    secret: str | None = None, accept: bool = False, who: str = "", deliver_to: str | None = None, clock: Clock = system_clock, progress: Callable[[str], None] = lambda text: None,
 ) -> OnboardResult:  # fmt: skip
     """Profile what a client gives, propose and write its files, and try them on the sample.
 
     Args:
-        samples: files, or folders of files; none: what was given before is proposed again.
+        samples: files, folders of files, OpenAPI descriptions, addresses of lists of JSON APIs, tables as ``env:URL#schema.table``; none: what was
+            given before is proposed again.
         system: what the client's system is called, else found out.
+        secret: a reference to the token that an API wants (``env:NAME``).
         answers: by the topic's id; ``-`` leaves a thing out.
         accept: take what is proposed where a question has a proposal.
         who: who answers; the user of this computer where not given.
@@ -107,13 +119,13 @@ def onboard(
     record = read_record(workspace.root, client)
     progress("reading the sample")
     for each in samples:
-        for given in _take(workspace, client, system, str(each), at):
+        for given in _take(workspace, client, system, str(each), secret, at):
             record.add_sample(given)
     if not record.samples:
         raise UsageError(f"Nothing of {client} has been given yet.", remedy=f"Name what it gives: treaty onboard {client} FILE…")
     record.note("first-file", min(each.at for each in record.samples))
     record.deliver_to = deliver_to or record.deliver_to or _usual_sink(workspace.root, client)
-    read = tuple(read_files(workspace.root, [each for each in record.samples if each.kind == "file"]))
+    read = tuple(_read(workspace, record))
     progress("proposing")
     proposal = _settle(workspace, record, read, dict(answers or {}), accept, who or getpass.getuser(), at)
     record.note("proposed", at)
@@ -130,11 +142,27 @@ def onboard(
     return OnboardResult(client, proposal.streams, proposal.questions, proposal.answers, rehearsals, written, removed, kept, refused, proposal.references, record.deliver_to)
 
 
-def _take(workspace: Workspace, client: str, system: str | None, sample: str, at: datetime) -> list[GivenSample]:
+def _take(workspace: Workspace, client: str, system: str | None, sample: str, secret: str | None, at: datetime) -> Iterator[GivenSample]:
     place = Path(sample).expanduser()
-    if not place.exists():
-        raise UsageError(f"There is nothing at {sample}.", remedy="Name a file or a folder of files.")
-    return list(take_files(workspace.root, client, system, place, workspace.project, at))
+    if is_endpoint(sample):
+        yield take_endpoint(workspace.root, workspace.state, client, system, sample, secret, at)
+    elif is_reference(sample):
+        yield from take_tables(workspace.root, workspace.state, client, system, sample, at)
+    elif is_description(sample):
+        yield from take_description(workspace.root, client, system, sample, at)
+    elif place.exists():
+        yield from take_files(workspace.root, client, system, place, workspace.project, at)
+    else:
+        raise UsageError(f"There is nothing at {sample}.", remedy="Name a file, a folder, an OpenAPI description, https://HOST/LIST, or env:URL#schema.table.")
+
+
+def _read(workspace: Workspace, record: OnboardingRecord) -> Iterator[ReadSample]:
+    kinds: dict[str, list[GivenSample]] = {}
+    for each in record.samples:
+        kinds.setdefault(each.kind if each.kind in ("file", "openapi") else "reached", []).append(each)
+    yield from read_files(workspace.root, kinds.get("file", []))
+    yield from read_reached(workspace.root, workspace.state, record.client, kinds.get("reached", []))
+    yield from read_described(workspace.root, kinds.get("openapi", []))
 
 
 def _usual_sink(root: Path, client: str) -> str:
@@ -153,8 +181,9 @@ def _settle(
     base = _without_own(workspace.project, record)
     earlier = [(each.client, answer) for each in list_records(workspace.root) if each.client != record.client for answer in each.answers]
     streams = [each.stream for each in read]
+    ranks = rank_samples(base, streams)
     while True:
-        proposal = propose(base, record.client, streams, record.answers, earlier)
+        proposal = propose(base, record.client, streams, record.answers, earlier, ranks)
         asked = {question.topic.id: question for question in (*proposal.questions, *_answered(proposal))}
         found = [(asked[topic], value) for topic, value in given.items() if topic in asked]
         if accept:
@@ -201,10 +230,10 @@ def _write(workspace: Workspace, record: OnboardingRecord, proposal: Proposal) -
     project = _without_own(workspace.project, record)
     models = list(dict.fromkeys(each.model for each in proposal.streams if each.model is not None))
     sink = record.deliver_to
-    wanted: dict[str, bytes] = render_files(project, record.client, proposal, [f"{each}.{sink}" for each in models] if sink else [])
+    wanted: dict[str, bytes] = render_files(project, record.client, proposal, [f"{each}.{sink}" for each in models] if sink else ())
     wanted |= proposal.drafts.render(client_project(project, record.client))
     shared: dict[str, bytes] = {}
-    if sink:
+    if sink and models:
         shared = dict(sink_files(project, sink, models))
         shared |= _more_streams(project, sink, models)
         shared |= _enable_delivery(project, sink)

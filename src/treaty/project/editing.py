@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from decimal import Decimal
 from typing import Any
 
 from treaty.errors import UsageError
@@ -106,4 +107,5 @@ def _yaml() -> Any:
     yaml.preserve_quotes = True
     yaml.width = 4096
     yaml.indent(mapping=2, sequence=4, offset=2)
+    yaml.representer.add_representer(Decimal, lambda writer, value: writer.represent_scalar("tag:yaml.org,2002:float", format(value, "f")))
     return yaml

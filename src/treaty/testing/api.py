@@ -6,6 +6,8 @@
 ``POST /things/batch`` takes ``items`` and gives ``results``, ``GET /things`` lists. ``POST /script`` takes a list of faults, one for each write to come:
 ``none``, ``busy`` (429), ``refused`` (422), ``failed`` (500, not applied), ``failed-after`` (500, applied), ``dropped`` (applied, no answer), ``lost-item``
 (a batch whose answer lacks its last result), ``odd-shape`` (a batch answered by something else). Every write that is applied is a line of LOG.
+What :meth:`FakeApi.offer` gives it, it lists at ``GET /v1/NAME`` in pages of ``limit`` (10) records after ``starting_after``, with ``has_more``, for those
+who send its bearer token.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +32,12 @@ class FakeApi:
 
     address: str
     log: Path
+
+    def offer(self, name: str, records: Sequence[Mapping[str, Any]], token: str = "") -> str:
+        """List records, each with its ``id``, at the address that is returned; with a token only to those who send it."""
+        body = json.dumps({"name": name, "records": list(records), "token": token}).encode()
+        with urllib.request.urlopen(urllib.request.Request(f"{self.address}/offer", body, {"Content-Type": "application/json"}), timeout=10):
+            return f"{self.address}/v1/{name}"
 
     def script(self, faults: Sequence[str]) -> None:
         """Say what happens at the writes to come."""
@@ -65,6 +73,7 @@ class _State:
         self.things: dict[str, dict[str, Any]] = {}
         self.keys: dict[str, dict[str, Any]] = {}
         self.faults: list[str] = []
+        self.offered: dict[str, dict[str, Any]] = {}
 
     def effect(self, kind: str, thing: dict[str, Any], key: str | None) -> None:
         with self.log.open("a", encoding="utf-8") as log:
@@ -80,15 +89,32 @@ class _Handler(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         """List, or find by a field."""
-        query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        path, query = urllib.parse.urlsplit(self.path).path, dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(self.path).query))
+        if path.startswith("/v1/"):
+            self._page(path.removeprefix("/v1/"), query)
+            return
         with self.state.lock:
             found = [each for each in self.state.things.values() if all(str(each.get(name)) == value for name, value in query.items())]
         self._answer(200, {"data": found})
 
+    def _page(self, name: str, query: dict[str, str]) -> None:
+        offered = self.state.offered.get(name)
+        if offered is None:
+            self._answer(404, {"error": "no such list"})
+        elif offered["token"] and self.headers.get("Authorization") != f"Bearer {offered['token']}":
+            self._answer(401, {"error": "who are you?"})
+        else:
+            records, size = offered["records"], int(query.get("limit", "10"))
+            after = [each["id"] for each in records].index(query["starting_after"]) + 1 if "starting_after" in query else 0
+            self._answer(200, {"object": "list", "data": records[after : after + size], "has_more": after + size < len(records), "url": f"/v1/{name}"})
+
     def do_POST(self) -> None:
         """Create, one or many, or take a script."""
         body = self._body()
-        if self.path == "/script":
+        if self.path == "/offer":
+            self.state.offered[body["name"]] = body
+            self._answer(200, {})
+        elif self.path == "/script":
             self.state.faults[:] = body
             self._answer(200, {})
         elif self.path == "/things/batch":

@@ -20,6 +20,10 @@ if TYPE_CHECKING:
 class PostgresqlConnection:
     """``connection:`` of a PostgreSQL database. Nothing else of libpq's parameters can be set."""
 
+    url: Secret | None = declared(
+        "host, port, database, user and password together, as a reference to a text postgresql://user:password@host:port/database; instead of them", default=None,
+        example="env:BILLING_URL", secret=True,
+    )  # fmt: skip
     host: str | None = declared("name or address of the server; its port and it are all that is reached", default=None, example="db.example.com")
     port: int = declared("the server's port", default=5432)
     database: str | None = declared("the database", default=None, example="billing")

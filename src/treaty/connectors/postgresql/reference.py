@@ -1,17 +1,13 @@
-"""A table by reference: a connection string that a secret reference holds, and the table's name."""
+"""A database by reference: a whole URL behind a secret reference, taken apart when it is connected to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import dataclasses
 from urllib.parse import unquote, urlsplit
 
-from treaty.connectors.interface import Site
 from treaty.connectors.postgresql import PostgresqlConnection
 from treaty.connectors.secrets import Secret, note_revealed
 from treaty.errors import UsageError
-
-if TYPE_CHECKING:
-    from treaty.connectors.postgresql.source import PostgresqlSource
 
 
 class _PasswordOf(Secret):
@@ -26,15 +22,18 @@ class _PasswordOf(Secret):
         return password
 
 
-def open_reference(reference: str, site: Site) -> PostgresqlSource:
-    """Open the database whose URL (``postgresql://user:password@host:port/database``) stands behind a secret reference.
+def take_apart(connection: PostgresqlConnection) -> PostgresqlConnection:
+    """Return the connection with the parts of its URL in their places; as it is where it has none.
 
     Raises:
-        UsageError: what stands there is no such URL.
+        UsageError: what stands behind the reference is no such URL, or parts are given beside it.
     """
-    from treaty.connectors.postgresql.source import PostgresqlSource
-
-    url = urlsplit(Secret(reference).reveal())
+    if connection.url is None:
+        return connection
+    reference = connection.url.reference
+    if connection.host or connection.database or connection.user or connection.password or connection.embedded:
+        raise UsageError(f"{reference} is the whole address, and parts of it are given too.", remedy="Leave host, database, user, password and embedded out.")
+    url = urlsplit(connection.url.reveal())
     try:
         port = url.port or 5432
     except ValueError:
@@ -44,8 +43,7 @@ def open_reference(reference: str, site: Site) -> PostgresqlSource:
             f"{reference} holds no PostgreSQL URL.",
             remedy="Let it hold postgresql://USER:PASSWORD@HOST:PORT/DATABASE, or declare a system and name its stream, as `erp/customers`.",
         )
-    connection = PostgresqlConnection(
-        host=url.hostname, port=port, database=url.path.lstrip("/") or None, user=unquote(url.username or "") or None,
+    return dataclasses.replace(
+        connection, url=None, host=url.hostname, port=port, database=url.path.lstrip("/") or None, user=unquote(url.username or "") or None,
         password=_PasswordOf(reference) if url.password else None,
     )  # fmt: skip
-    return PostgresqlSource(connection, site)

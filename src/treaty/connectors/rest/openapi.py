@@ -34,6 +34,7 @@ class DescribedStream:
     settings: Sequence[Line]
     read: Sequence[Line]
     write: Sequence[Line]
+    items: Any = None  # the schema of a record
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +199,7 @@ def _stream(content: Mapping[str, Any], operation: Operation, name: str, secret_
     read += [Line(*each) for each in since.settings]
     about = str(operation.told.get("summary") or operation.told.get("description") or "")
     write = tuple(_write(content, operation, key, found.record))
-    return DescribedStream(name, f"GET {operation.path}{f': {about}' if about else ''}", (*notes, *pages.notes, *since.notes), settings, read, write)
+    return DescribedStream(name, f"GET {operation.path}{f': {about}' if about else ''}", (*notes, *pages.notes, *since.notes), settings, read, write, found.items)
 
 
 def _write(content: Mapping[str, Any], operation: Operation, key: str, record: str) -> Iterator[Line]:

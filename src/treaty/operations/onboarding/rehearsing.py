@@ -41,10 +41,13 @@ class Rehearsal:
 
 def rehearse(root: Path, client: str, streams: Iterable[tuple[StreamProposal, ReadSample]], clock: Clock) -> tuple[Rehearsal, ...]:
     """Try the mapping of each stream that has one on its sample."""
-    return tuple(_rehearse(root, client, proposal, sample, clock) for proposal, sample in streams if proposal.model is not None)
+    return tuple(_rehearse(root, client, proposal, sample, clock) for proposal, sample in streams if proposal.model is not None and (sample.contents or proposal.missing))
 
 
 def _rehearse(root: Path, client: str, proposal: StreamProposal, sample: ReadSample, clock: Clock) -> Rehearsal:
+    if proposal.missing:
+        named = ", ".join(f"{proposal.model}.{each}" for each in proposal.missing)
+        return Rehearsal(proposal.mapping, broken=f"nothing fills {named} yet.")
     try:
         tried = try_mapping(proposal.mapping, sample.contents, project=root, client=client, clock=clock)
     except UsageError as error:
