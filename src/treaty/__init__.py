@@ -68,6 +68,8 @@ if TYPE_CHECKING:
     from treaty.operations.match import match as match
     from treaty.operations.onboard import OnboardResult as OnboardResult
     from treaty.operations.onboard import onboard as onboard
+    from treaty.operations.onboarding.progressing import OnboardingStatus as OnboardingStatus
+    from treaty.operations.onboarding.progressing import onboarding_status as onboarding_status
     from treaty.operations.overlay import OverlayEntry as OverlayEntry
     from treaty.operations.overlay import OverlayResult as OverlayResult
     from treaty.operations.overlay import overlay as overlay
@@ -134,6 +136,7 @@ _MODULES: dict[str, tuple[str, ...]] = {
     "operations.demo": ("demo", "DemoResult"),
     "operations.correct": ("correct", "CorrectResult"),
     "operations.onboard": ("onboard", "OnboardResult"),
+    "operations.onboarding.progressing": ("onboarding_status", "OnboardingStatus"),
     "onboarding.proposing": ("FieldProposal", "StreamProposal"),
     "onboarding.questions": ("Question",),
     "operations.overlay": ("overlay", "OverlayResult", "OverlayEntry"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
+from datetime import datetime
 
 import treaty
 from treaty.cli.output import Output, Styled
@@ -14,7 +16,7 @@ SURE, LIKELY = 0.9, 0.7
 
 def configure_onboard(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``treaty onboard``."""
-    parser.add_argument("client", metavar="CLIENT", help="the client; its folder clients/CLIENT is made")
+    parser.add_argument("client", metavar="CLIENT", nargs="?", help="the client; its folder clients/CLIENT is made")
     parser.add_argument("samples", nargs="*", metavar="SAMPLE",
                         help="a file, a folder of files, an OpenAPI description, https://HOST/LIST, env:URL#schema.table; none: what was given before, proposed again")  # fmt: skip
     parser.add_argument("--system", metavar="NAME", help="what the client's system is called; else found out")
@@ -28,6 +30,7 @@ def configure_onboard(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--accept", action="store_true", help="take what is proposed wherever a question has a proposal")
     parser.add_argument("--who", default="", help="who answers; else the user of this computer")
+    parser.add_argument("--status", action="store_true", help="show when each step of each client was done, and the time from its first file to its first delivery")
     parser.add_argument(
         "--deliver-to", metavar="NAME", help="deliver to a database of this name on Treaty's own PostgreSQL, made where it is not there"
     )
@@ -35,9 +38,15 @@ def configure_onboard(parser: argparse.ArgumentParser) -> None:
 
 def do_onboard(arguments: argparse.Namespace, output: Output) -> int:
     """Propose and write, ask on a terminal what is open, and print the dry run; status 1 while questions are open or records would not be canonical."""
+    if arguments.status:
+        return _do_status(arguments, output)
+    if arguments.client is None:
+        raise UsageError("No client is named.", remedy="Write treaty onboard CLIENT SAMPLE…, or treaty onboard --status.")
     samples = list(arguments.samples)
     answers = dict(_answer(each) for each in arguments.answer)
     accept = arguments.accept
+    shown: dict[str, str | None] = {}  # stream → model: a stream is shown again once its model is known
+    written: list[str] = []
     while True:
         with output.progress() as progress:
             result = treaty.onboard(
@@ -46,8 +55,8 @@ def do_onboard(arguments: argparse.Namespace, output: Output) -> int:
             )  # fmt: skip
         if output.as_json or not result.questions or not (output.terminal and sys.stdin.isatty()):
             break
-        if samples:
-            _print_streams(result, output)
+        written += result.written
+        _print_streams(result, shown, output)
         samples, accept = [], False
         answers = {
             question.topic.id: _ask(question, number, len(result.questions), output) for number, question in enumerate(result.questions, 1)
@@ -56,9 +65,8 @@ def do_onboard(arguments: argparse.Namespace, output: Output) -> int:
     if output.as_json:
         output.json(result)
         return 0 if good else 1
-    if samples or not output.terminal:
-        _print_streams(result, output)
-    _print_files(result, output)
+    _print_streams(result, shown, output)
+    _print_files(result, (*written, *result.written), output)
     _print_rehearsals(result, output)
     _print_questions(result, output)
     return 0 if good else 1
@@ -69,6 +77,33 @@ def _answer(text: str) -> tuple[str, str]:
     if not equals:
         raise UsageError(f"--answer {text!r} is no answer.", remedy="Write TOPIC=VALUE, such as --answer zone:files=Europe/Berlin.")
     return topic, value
+
+
+def _do_status(arguments: argparse.Namespace, output: Output) -> int:
+    found = [each for each in treaty.onboarding_status(arguments.project, environment=arguments.environment) if arguments.client in (None, each.client)]
+    if output.as_json:
+        output.json(found)
+        return 0
+    rows = [
+        (each.client, *(_when(at) for at in (each.first_file, each.answered, each.rehearsed, each.landed, each.delivered)), each.open_questions, _duration(each.seconds))
+        for each in found
+    ]
+    output.table(("client", "first file", "answered", "tried", "landed", "delivered", "open questions", "first file to first delivery"), rows)
+    return 0
+
+
+def _when(at: datetime | None) -> str:
+    return at.strftime("%Y-%m-%d %H:%M:%S") if at is not None else "–"
+
+
+def _duration(seconds: int | None) -> str:
+    """Return a duration as people say it: seconds, minutes, hours or days."""
+    if seconds is None:
+        return "–"
+    for unit, length in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.1f} {unit}"
+    return f"{seconds} s"
 
 
 # ---- asking
@@ -97,9 +132,13 @@ def _ask(question: treaty.Question, number: int, of: int, output: Output) -> str
 # ---- printing
 
 
-def _print_streams(result: treaty.OnboardResult, output: Output) -> None:
+def _print_streams(result: treaty.OnboardResult, shown: dict[str, str | None], output: Output) -> None:
+    """Print the streams that are not ``shown`` with this model yet."""
     for stream in result.streams:
         sample = stream.sample
+        if shown.get(sample.place, "") == stream.model:
+            continue
+        shown[sample.place] = stream.model
         if sample.shipped:
             output.title(f"{sample.place}: {sample.profile.records} records; a pack reads them as {stream.model}.")
             continue
@@ -142,10 +181,10 @@ def _style(field: treaty.FieldProposal) -> str:
     return "green" if field.confidence >= SURE else "yellow" if field.confidence >= LIKELY else "red"
 
 
-def _print_files(result: treaty.OnboardResult, output: Output) -> None:
-    if result.written:
+def _print_files(result: treaty.OnboardResult, written: Sequence[str], output: Output) -> None:
+    if written:
         output.title("Written:")
-    for file in result.written:
+    for file in sorted(set(written)):
         output.line(f"  {file}")
     for file in result.removed:
         output.line(f"  removed {file}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from treaty.flows.intents import coalesce
@@ -58,6 +58,15 @@ def find_deliveries(
         f"select {_COLUMNS} from treaty.delivery where {' and '.join(conditions)} order by client, sink, key, golden_version, revision".encode(), values
     )
     return tuple(Delivery(*row) for row in rows.fetchall())
+
+
+def first_delivery(session: Session, scope: OneClient) -> datetime | None:
+    """Return when a sink first acknowledged a record of a client; None where none has."""
+    rows = session.as_client(scope.client).execute(
+        "select min(updated_at) from treaty.delivery where client = %s and state = 'acknowledged'", (scope.client,)
+    )
+    found = rows.fetchone()
+    return found[0].astimezone(UTC) if found and found[0] is not None else None
 
 
 def send_again(session: Session, deliveries: Sequence[Delivery]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -66,6 +66,12 @@ def last_arrivals(session: Session, scope: OneClient, system: str, stream: str) 
         group by origin"""
     ).fetchall()
     return {origin: LastArrival(int(arrival), sha256, stamp) for origin, arrival, sha256, stamp in rows}
+
+
+def first_arrival(session: Session, scope: OneClient) -> datetime | None:
+    """Return when the first arrival of a client landed; None where nothing has."""
+    row = session.duck.execute(f"select min(_received_at) from {lake_table('receipt')} where _client = {quote_text(scope.client)}").fetchone()
+    return row[0].astimezone(UTC) if row and row[0] is not None else None
 
 
 def new_receipt(

@@ -254,7 +254,7 @@ def fits(kind: str, texts: Iterable[str], seen: str) -> bool:
     wanted = FITTING.get(kind.partition("(")[0])
     if wanted is None:
         return True
-    shapes = [find_shape(each.strip()) for each in texts if each.strip()]
+    shapes = ["timestamp" if DAY_FIRST.match(each) and CLOCK.search(each) else find_shape(each) for each in map(str.strip, texts) if each]
     if not shapes:
         return seen in wanted or (seen in ("string", "") and kind != "boolean")
     return sum(each in wanted for each in shapes) >= FIT_SHARE * len(shapes)

@@ -36,6 +36,8 @@ KNOWN_CODES = 0.2
 """The values of a field are not those of a code list that knows a smaller share of them."""
 GRAVE = ("money", "identity", "dates")
 """What a field may be about so that even an unlikely target is worth a question."""
+NUMBERED = frozenset({"tax", "vat", "number", "iban", "bic"})
+"""Meanings of fields whose values have digits: words alone are something else."""
 ADOPTED, OPEN, LEFT = "adopted", "open", "left"
 
 
@@ -162,7 +164,7 @@ class _Stream:
             return first.model
         if not self.sample.profile.records:
             return None  # a description of hundreds of lists is no reason for hundreds of questions
-        options = [Option(each.model, f"{each.score:.0%}: {'; '.join(each.reasons)}") for each in guesses[:4]]
+        options = [Option(each.model, f"{each.score:.0%}") for each in guesses[:4]]
         options.append(Option(LEAVE, "none of these: leave it out"))
         proposal = first.model if first.score >= LEAST else LEAVE
         topic = Topic("model", self.sample.place, "", " ".join(find_meanings(self.sample.name)))
@@ -215,7 +217,12 @@ class _Stream:
 
     def _fits(self, contract: DataContract, each: Correspondence) -> bool:
         declared, profile = contract.find((each.target or "").replace("/", ".")), self.sample.profile.field(each.source)
-        return declared is not None and profile is not None and fits(declared.type, self.sample.values.get(each.source, ()), profile.type)
+        if declared is None or profile is None:
+            return False
+        values = self.sample.values.get(each.source, Counter())
+        worded = bool(values) and not any(character.isdigit() for value in values for character in value)
+        numbered = bool(NUMBERED & set(find_meanings((each.target or "").rpartition("/")[2])))
+        return fits(declared.type, values, profile.type) and not (worded and numbered and profile.filled)
 
     def _asked(self, contract: DataContract, each: Correspondence) -> tuple[str | None, str] | None:
         """Return what the question about a field came to, or None where there is nothing to ask."""
