@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +209,15 @@ def test_a_mapping_waits_for_what_is_required(tmp_path: Path) -> None:
     decision = (project / "clients/corva/decisions/corva-files-amount.md").read_text(encoding="utf-8")
     assert "invoice.gross_total" in decision and "returns: 1010.50" in decision
     assert treaty("check", "--project", project).status == 0
+
+
+def test_objects_that_a_pack_maps_are_known_by_their_paths(tmp_path: Path) -> None:
+    """A file of JSON Lines with what the pack's mapping reads is its stream, whatever it is called."""
+    project = tmp_path / "books"
+    treaty("init", project, "--pack", "billing")
+    lines = [json.dumps({**each, "delinquent": False, "balance": 0, "tax_exempt": "none", "livemode": True}) for each in PEOPLE]
+    (tmp_path / "cust_export.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    said = treaty("onboard", "nova", tmp_path / "cust_export.jsonl", "--project", project, "--json").json
+    assert [("stripe/customers", "customer", True)] == [(each["stream"], each["model"], each["shipped"]) for each in said["streams"]]
+    assert (25, 25) == (said["rehearsals"][0]["records"], said["rehearsals"][0]["canonical"])
+    assert "cust_export.jsonl" in (project / "clients/nova/systems/stripe.yaml").read_text(encoding="utf-8")

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from treaty.compiler.cells import CallCell, Cell, CellError, PathCell, parse_cell
 from treaty.matching.matcher import EarlierMapping
-from treaty.project.declarations import FieldMapping
+from treaty.project.declarations import EntityMapping, FieldMapping
 from treaty.project.loading import Project
 
 
@@ -19,6 +19,12 @@ def earlier_mappings(project: Project, model: str) -> Iterator[EarlierMapping]:
         for mapping in overlay.mappings.values():
             if mapping.inbound and mapping.to == model:
                 yield from _fields(mapping.fields, "", own=True)
+
+
+def read_paths(mapping: EntityMapping) -> frozenset[str]:
+    """Return the paths that a mapping's own fields begin with, those of repeating groups left out: what its stream's records look like."""
+    cells = (_parsed(each.cell) for each in mapping.fields.values() if each.cell)
+    return frozenset(path for cell in cells if cell is not None and (path := next(_paths(cell), "")))
 
 
 def _fields(fields: Mapping[str, FieldMapping], above: str, *, own: bool) -> Iterator[EarlierMapping]:

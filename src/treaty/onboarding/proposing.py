@@ -221,7 +221,7 @@ class _Stream:
             return False
         values = self.sample.values.get(each.source, Counter())
         worded = bool(values) and not any(character.isdigit() for value in values for character in value)
-        numbered = bool(NUMBERED & set(find_meanings((each.target or "").rpartition("/")[2])))
+        numbered = bool(NUMBERED & set(find_meanings((each.target or "").rpartition("/")[2]))) and not any(self._code_lists(f"{contract.name}.{declared.name}"))
         return fits(declared.type, values, profile.type) and not (worded and numbered and profile.filled)
 
     def _asked(self, contract: DataContract, each: Correspondence) -> tuple[str | None, str] | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -43,12 +43,13 @@ def render_files(project: Project, client: str, proposal: Proposal, outbound: It
     return files
 
 
-def _system(client: str, streams: Iterable[StreamProposal]) -> bytes:
-    found = list(streams)
+def _system(client: str, found: Sequence[StreamProposal]) -> bytes:
     first = found[0].sample
     if first.shipped:
-        return dump({"reason": f"{client} has documents of its own", "connection": dict(first.connection)}, f"The documents of {client}; a pack reads them.")
-    settings: dict[str, Any] = {
+        settings: dict[str, Any] = {"reason": f"{client} has documents of its own", "connection": dict(first.connection)}
+        streams = {each.sample.name: dict(each.sample.settings) for each in found if each.sample.settings}
+        return dump({**settings, **({"streams": streams} if streams else {})}, f"The documents of {client}; a pack reads them.")
+    settings = {
         "reason": f"{client}'s own system", "connector": first.connector, "connection": dict(first.connection), "classification": "confidential",
         "streams": {each.sample.name: _stream(each) for each in found},
     }  # fmt: skip

@@ -160,7 +160,7 @@ def _read(workspace: Workspace, record: OnboardingRecord) -> Iterator[ReadSample
     kinds: dict[str, list[GivenSample]] = {}
     for each in record.samples:
         kinds.setdefault(each.kind if each.kind in ("file", "openapi") else "reached", []).append(each)
-    yield from read_files(workspace.root, kinds.get("file", []))
+    yield from read_files(workspace.root, kinds.get("file", []), workspace.project)
     yield from read_reached(workspace.root, workspace.state, record.client, kinds.get("reached", []))
     yield from read_described(workspace.root, kinds.get("openapi", []))
 

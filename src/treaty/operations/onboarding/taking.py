@@ -6,10 +6,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from treaty.errors import UsageError
+from treaty.onboarding.earlier import read_paths
 from treaty.onboarding.samples import SampleStream
 from treaty.operations.onboarding.recording import GivenSample
 from treaty.operations.reading import Event, ReadArrival, ReadRefusal, read_file
@@ -18,6 +20,10 @@ from treaty.project.loading import Project
 
 SAMPLE_RECORDS = 1000
 REHEARSED_BYTES = 4_000_000
+RECOGNISED_RECORDS = 100
+RECOGNISED_SHARE = 0.6
+"""So much of what a mapping reads must be in a file that is taken for its stream's."""
+LEAST_PATHS = 5
 FALLBACK_ENCODING = "cp1252"
 DEFAULTS = {"delimiter": ",", "quote": '"', "encoding": "utf-8"}
 DATED = re.compile(r"(?:[-_. ]*\d+)+\Z")
@@ -57,7 +63,7 @@ def _within(root: Path, file: Path) -> Path | None:
     return resolved if inside else None
 
 
-def read_files(root: Path, samples: Iterable[GivenSample]) -> Iterator[ReadSample]:
+def read_files(root: Path, samples: Iterable[GivenSample], project: Project) -> Iterator[ReadSample]:
     """Read the files that were given as streams: those of one system whose names differ by a date or a number are one."""
     groups: dict[tuple[str, str], list[GivenSample]] = {}
     for each in samples:
@@ -68,7 +74,7 @@ def read_files(root: Path, samples: Iterable[GivenSample]) -> Iterator[ReadSampl
         files = [root / each.place for each in given]
         folder = Path(given[0].place).parent.as_posix()
         if given[0].settings.get("shipped"):
-            yield _read_shipped(system, name, folder, files)
+            yield _read_shipped(system, name, folder, files, project)
         else:
             base = _base(files[0])
             alone = sum(other.startswith(base) for other in bases) == 1
@@ -76,10 +82,14 @@ def read_files(root: Path, samples: Iterable[GivenSample]) -> Iterator[ReadSampl
             yield _read_group(system, name.partition("/")[2], folder, files, pattern)
 
 
-def _read_shipped(system: str, name: str, folder: str, files: list[Path]) -> ReadSample:
+def _read_shipped(system: str, name: str, folder: str, files: list[Path], project: Project) -> ReadSample:
+    declared = project.systems[system].streams[name.partition("/")[2]].read.get("files", ())
+    patterns = [declared] if isinstance(declared, str) else list(declared)
+    unnamed = [each.name for each in files if not any(fnmatchcase(each.name, pattern) for pattern in patterns)]
+    settings = {"read": {"files": [*patterns, *unnamed]}} if unnamed else {}
     sample = collect_sample(event for file in files[:SAMPLE_RECORDS] for event in read_file(file, limit=SAMPLE_RECORDS))
     profile = sample.profile(name)
-    stream = SampleStream(system, name.partition("/")[2], "files", {"folder": folder}, {}, profile, {}, frozenset(), shipped=name)
+    stream = SampleStream(system, name.partition("/")[2], "files", {"folder": folder}, settings, profile, {}, frozenset(), shipped=name)
     return ReadSample(stream, tuple(file.read_bytes() for file in files[:SAMPLE_RECORDS]), tuple(sample.refused))
 
 
@@ -140,18 +150,32 @@ def _head(file: Path) -> bytes:
 
 
 def _shipped(file: Path, project: Project) -> str:
-    """Return the stream ``system/stream`` of the project's standard that reads a document, by its root element or its format; empty where none does."""
-    known = {each.from_ for each in project.mappings.values() if each.inbound}
-    arrival = next((each for each in read_file(file, limit=1) if isinstance(each, ReadArrival)), None)
-    if arrival is None:
+    """Return the stream ``system/stream`` of the project's standard that reads a document; empty where none does.
+
+    XML is known by its root element, EDIFACT and X12 by their format, JSON and tables by the paths that the standard's mapping reads.
+    """
+    mapped = {each.from_: each for each in project.mappings.values() if each.inbound}
+    known = [
+        (f"{system.name}/{name}", stream) for system in project.systems.values() if system.connector == "files" for name, stream in system.streams.items()
+        if f"{system.name}/{name}" in mapped
+    ]  # fmt: skip
+    if not known:
         return ""
-    for system in project.systems.values():
-        for name, stream in system.streams.items():
-            if f"{system.name}/{name}" not in known or stream.format != arrival.format or system.connector != "files":
-                continue
-            if arrival.format in ("edifact", "x12") or _expanded(stream.record, stream.namespaces) == _expanded(arrival.record, arrival.namespaces) != ("", ""):
-                return f"{system.name}/{name}"
-    return ""
+    sample = collect_sample(read_file(file, limit=RECOGNISED_RECORDS))
+    arrival = sample.arrivals[0] if sample.arrivals else None
+    alike = [(place, stream) for place, stream in known if arrival is not None and stream.format == arrival.format]
+    for place, stream in alike:
+        if stream.format in ("edifact", "x12") or _expanded(stream.record, stream.namespaces) == _expanded(arrival.record, arrival.namespaces) != ("", ""):  # type: ignore[union-attr]
+            return place
+    shares = [(_share(read_paths(mapped[place]), sample.columns), place) for place, stream in alike if stream.format not in ("xml", "edifact", "x12")]
+    best = max(shares, default=(0.0, ""))
+    return best[1] if best[0] >= RECOGNISED_SHARE else ""
+
+
+def _share(paths: frozenset[str], columns: Mapping[str, Any]) -> float:
+    """Return how much of what a mapping reads is in a sample; nothing where that is too little to tell one stream from another."""
+    common = sum(path in columns for path in paths)
+    return common / len(paths) if common >= LEAST_PATHS else 0.0
 
 
 def _expanded(name: str | None, namespaces: Mapping[str, str]) -> tuple[str, str]:

@@ -1,0 +1,153 @@
+"""What is proposed for a sample, what is asked, and what an answer changes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from treaty.matching.profiles import StreamProfile, profile_columns
+from treaty.onboarding.proposing import Proposal, propose
+from treaty.onboarding.questions import LEAVE, Answer, Topic
+from treaty.onboarding.samples import SampleStream
+from treaty.project.files import catalog_folder
+from treaty.project.loading import Project, load_project, load_project_files
+
+AT = datetime(2026, 11, 26, tzinfo=UTC)
+PEOPLE = {
+    "id": ["a1", "a2", "a3", "a4"], "email": [f"p{each}@example.com" for each in range(4)],
+    "first_name": ["Ann", "Bo", "Cy", "Di"], "last_name": ["Arbor", "Berg", "Cole", "Dahl"],
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def project() -> Project:
+    """The pack of people and companies as a project with one client."""
+    return with_client(load_project(catalog_folder() / "party"))
+
+
+@pytest.fixture(scope="module")
+def invoices() -> Project:
+    """The pack of invoices as a project with one client."""
+    return with_client(load_project(catalog_folder() / "einvoice"))
+
+
+def with_client(loaded: Project) -> Project:
+    """Return a project that has the client corva."""
+    return load_project_files({**loaded.files, "clients/corva/.gitkeep": b""})
+
+
+def sample(columns: dict[str, list[str]], lists: frozenset[str] = frozenset(), name: str = "people") -> SampleStream:
+    """Return a stream of a CRM with these columns."""
+    below = [path for path in columns if any(path.startswith(f"{each}/") for each in lists)]
+    profile: StreamProfile = profile_columns(name, columns, below)
+    values = {path: Counter(each) for path, each in columns.items()}
+    return SampleStream("crm", name, "files", {"folder": "inbox"}, {"format": "jsonl", "read": {"files": "*"}}, profile, values, lists)
+
+
+def asked(proposal: Proposal) -> dict[str, Any]:
+    """Return the open questions by what they are called."""
+    return {each.topic.id: each for each in proposal.questions}
+
+
+def cells(proposal: Proposal) -> dict[str | None, str | None]:
+    """Return the cell of each target."""
+    return {each.target: each.cell for each in proposal.streams[0].fields}
+
+
+def answer(topic: Topic, value: str) -> Answer:
+    """Return an answer to a topic."""
+    return Answer(topic, value, "ada", AT)
+
+
+def test_clear_columns_are_not_asked_about(project: Project) -> None:
+    """Names, an address and an id: everything is adopted."""
+    proposal = propose(project, "corva", [sample(PEOPLE)], [])
+    assert () == proposal.questions
+    assert ("contact", ("id",)) == (proposal.streams[0].model, proposal.streams[0].key)
+    assert {"email": "contact_email(email)", "given_name": "person_name(first_name)"}.items() <= cells(proposal).items()
+
+
+@pytest.mark.parametrize(
+    ("values", "cell"),
+    [
+        (["2026-10-02T08:00:00Z"] * 4, "iso_timestamp(updated_at)"),
+        (["1760000000"] * 4, "epoch_seconds(updated_at)"),
+        (["1760000000123"] * 4, "epoch_millis(updated_at)"),
+    ],
+)
+def test_an_instant_is_read_as_it_is_written(project: Project, values: list[str], cell: str) -> None:
+    """A time that says its zone, or counts from 1970, needs no question."""
+    proposal = propose(project, "corva", [sample({**PEOPLE, "updated_at": values})], [])
+    assert (cell, ()) == (cells(proposal)["updated_at"], proposal.questions)
+    assert cell == proposal.streams[0].version
+
+
+def test_a_date_that_may_be_read_in_two_ways_is_asked_about(project: Project) -> None:
+    """Where no value can have the day only first, or only second, both the order and the zone are asked; nothing is guessed."""
+    given = sample({**PEOPLE, "updated_at": ["02/03/2026 08:00", "04/05/2026 09:30", "06/07/2026 10:00", "01/02/2026 11:00"]})
+    questions = asked(propose(project, "corva", [given], []))
+    assert {"dates:crm", "zone:crm"} == set(questions)
+    assert questions["dates:crm"].proposal is None
+    answers = [answer(questions["dates:crm"].topic, "month"), answer(questions["zone:crm"].topic, "Europe/London")]
+    said = propose(project, "corva", [given], answers)
+    assert "in_zone(local_timestamp_in(trim(updated_at), 'MM/DD/YYYY HH:MI'), 'Europe/London')" == cells(said)["updated_at"]
+
+
+def test_a_list_where_one_value_is_wanted_is_asked_about(project: Project) -> None:
+    """Of several numbers the one is taken that a person names, by what the elements say of themselves."""
+    phones = {"phones/type": ["work", "mobile", "work", "work", "mobile"], "phones/number": ["+49 30 1", "+49 170 2", "+49 30 3", "+49 30 4", "+49 170 5"]}
+    given = sample({**PEOPLE, **phones}, frozenset({"phones"}))
+    question = asked(propose(project, "corva", [given], []))["pick:contact.phone:phones/number"]
+    assert ["phones[type='work']/number", "phones[type='mobile']/number", "phones[1]/number"] == [each.value for each in question.options]
+    said = propose(project, "corva", [given], [answer(question.topic, "phones[type='work']/number")])
+    assert "phone_number(phones[type='work']/number, null)" == cells(said)["phone"]
+
+
+def test_national_numbers_need_a_country(project: Project) -> None:
+    """A number without its country's prefix is asked about where the sample has no country."""
+    given = sample({**PEOPLE, "phone": ["030 1234567", "030 7654321", "+49 30 111111", "030 222222"]})
+    question = asked(propose(project, "corva", [given], []))["country:crm"]
+    said = propose(project, "corva", [given], [answer(question.topic, "DE")])
+    assert "phone_number(phone, 'DE')" == cells(said)["phone"]
+
+
+INVOICES = {
+    "number": ["R1", "R2", "R3"], "issue_date": ["2026-10-01", "2026-10-02", "2026-10-03"], "type_code": ["380"] * 3, "currency": ["EUR"] * 3,
+    "seller_name": ["Corva GmbH"] * 3, "net_total": ["120000", "34500", "99900"], "gross_total": ["142800", "41055", "118881"], "amount_due": ["142800", "41055", "118881"],
+}  # fmt: skip
+
+
+def test_whole_amounts_may_be_cents(invoices: Project) -> None:
+    """Amounts without a point are asked about once for a system, and the answer holds for all of them."""
+    given = sample(INVOICES, name="invoices")
+    question = asked(propose(invoices, "corva", [given], []))["amounts:crm"]
+    assert ("money", "cents") == (question.matters, question.proposal)
+    said = cells(propose(invoices, "corva", [given], [answer(question.topic, "cents")]))
+    assert {f"from_minor_units(to_integer({each}), 2)" for each in ("net_total", "gross_total", "amount_due")} <= set(said.values())
+
+
+def test_what_is_left_out_on_purpose_is_no_question_again(project: Project) -> None:
+    """The answer that leaves a value open is an answer: the question is closed, and no row is written."""
+    given = sample({**PEOPLE, "status": ["active", "active", "active", "on hold"]})
+    question = asked(propose(project, "corva", [given], []))["value:contact.status:on hold"]
+    said = propose(project, "corva", [given], [answer(question.topic, LEAVE)])
+    assert ((), {}) == (said.questions, said.drafts.rows)
+
+
+def test_an_earlier_clients_answer_holds_for_the_same_thing_alone(project: Project) -> None:
+    """The same value of the same field is not asked again; another value is."""
+    given = sample({**PEOPLE, "status": ["active", "on hold", "on hold", "paused"]})
+    earlier = [("acme", answer(Topic("value", "contact.status", "ON HOLD", "on hold"), "inactive"))]
+    proposal = propose(project, "corva", [given], [], earlier)
+    assert ["value:contact.status:paused"] == list(asked(proposal))
+    assert [("acme", "inactive")] == [(each.inherited, each.value) for each in proposal.answers]
+    assert {"on hold"} == set(proposal.drafts.rows["contact-status-words"])
+
+
+def test_the_same_answers_give_the_same_proposal(project: Project) -> None:
+    """A proposal depends on samples and answers alone."""
+    given = [sample({**PEOPLE, "status": ["active", "on hold", "on hold", "paused"]})]
+    assert propose(project, "corva", given, []).questions == propose(project, "corva", given, []).questions
