@@ -22,9 +22,10 @@ LOADED_OTHERWISE = {
 
 
 def declared_packages() -> set[str]:
-    """Return the names of the packages that Treaty needs."""
+    """Return the names of the packages that Treaty needs, with those of its extras, development aside."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    return {re.split(r"[\[<>=]", each)[0].lower() for each in project["dependencies"]}
+    extras = [each for name, listed in project["optional-dependencies"].items() if name != "dev" for each in listed]
+    return {re.split(r"[\[<>=]", each)[0].lower() for each in (*project["dependencies"], *extras)}
 
 
 def imported_packages() -> set[str]:

@@ -1,4 +1,4 @@
-"""The connector ``files``: files below a local folder, in any format of ``treaty.project.formats``."""
+"""The connector ``files``: files below a folder, here or on S3 or SFTP, in any format of ``treaty.project.formats``."""
 
 from __future__ import annotations
 
@@ -14,18 +14,37 @@ from treaty.connectors.exceeded import limit_exceeded
 from treaty.connectors.file_arrivals import FileSettings, read_file
 from treaty.connectors.formats.interface import file_formats
 from treaty.connectors.interface import Arrival, Connector, Refusal, Site, StreamDescription, StreamRequest
+from treaty.connectors.secrets import Secret
+from treaty.errors import StopError
 from treaty.project.declarations import System, declared
 from treaty.project.formats import format_of_name
 
 if TYPE_CHECKING:
-    from treaty.connectors.folders import FoundFile
+    from treaty.connectors.folders import Folder, FoundFile
+    from treaty.connectors.remote.folder import RemoteFolder
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FilesConnection:
-    """``connection:`` of a system of files."""
+    """``connection:`` of a system of files. `folder` is all that a local folder needs; S3 wants `treaty[s3]`, SFTP `treaty[sftp]` installed."""
 
-    folder: str = declared("the folder that holds the files, from the project's root on", example="inbox/{client}/erp")
+    folder: str = declared(
+        "the folder that holds the files, from the project's root on; or `s3://bucket/prefix`, or `sftp://host:port/path`",
+        example="inbox/{client}/erp",
+    )
+    user: str | None = declared("S3: the id of the access key, none for a public bucket; SFTP: the user", default=None, example="treaty")
+    secret: Secret | None = declared(
+        "S3: the secret access key; SFTP: the password, as a reference", default=None, example="env:ARCHIVE_SECRET", secret=True
+    )
+    endpoint: str | None = declared("S3: the server's address; else AWS's of the region", default=None, example="https://s3.example.com")
+    region: str = declared("S3: the region that requests are signed for", default="us-east-1")
+    host_keys: tuple[str, ...] = declared(
+        "SFTP: the server's public keys; no other server is spoken to", default=(), example=["ssh-ed25519 AAAA…"]
+    )
+    private_key: Secret | None = declared(
+        "SFTP: the private key in OpenSSH's form, as a reference", default=None, example="file:/run/secrets/sftp_key", secret=True
+    )
+    passphrase: Secret | None = declared("SFTP: what the private key is encrypted with, as a reference", default=None, secret=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +53,9 @@ class FilesRead:
 
     files: tuple[str, ...] = declared("patterns of file names: `*` and `?` within a folder, `**/` for any folders", example="*.csv")
     members: tuple[str, ...] = declared(
-        "patterns of members of archives (`.zip`, `.gz`, `.zst`) that `files` names; each is an arrival of its own", default=("**/*",), example="orders/*.csv"
+        "patterns of members of archives (`.zip`, `.gz`, `.zst`) that `files` names; each is an arrival of its own",
+        default=("**/*",),
+        example="orders/*.csv",
     )
 
 
@@ -46,17 +67,17 @@ class FilesSource:
     """
 
     def __init__(self, connection: FilesConnection, site: Site) -> None:
-        from treaty.connectors.folders import Folder
-
-        self._folder = Folder(site.root / connection.folder)
+        self._folder = _folder_of(connection, site)
 
     def check(self) -> None:
         """Prove that the folder is there."""
-        self._folder.ensure_there()
+        with self._folder:
+            self._folder.ensure_there()
 
     def discover(self) -> Sequence[StreamDescription]:
         """Give one stream for each kind of file found."""
-        names = {Path(each.name).suffix.lower() for each in self._folder.find(("**/*",))}
+        with self._folder:
+            names = {Path(each.name).suffix.lower() for each in self._folder.find(("**/*",))}
         formats = {suffix: format_of_name(suffix) for suffix in sorted(names)}
         return [StreamDescription(suffix.removeprefix("."), each.name) for suffix, each in formats.items() if each is not None]
 
@@ -67,6 +88,7 @@ class FilesSource:
         place = f"{request.system}/{request.name}"
         settings = FileSettings.of(request.stream, place, FilesRead)
         with contextlib.ExitStack() as stack:
+            stack.enter_context(self._folder)
             spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="treaty-", dir=request.spool)))
             for file in self._folder.find(settings.place.files):
                 if request.stamps.get(file.name) == file.stamp:
@@ -85,6 +107,27 @@ class FilesSource:
                     discard(copy)
 
 
+def _folder_of(connection: FilesConnection, site: Site) -> Folder | RemoteFolder:
+    """Return the folder of a connection. Raises StopError where its address is of no known kind, or its package is not installed."""
+    scheme, mark, _ = connection.folder.partition("://")
+    if not mark:
+        from treaty.connectors.folders import Folder
+
+        return Folder(site.root / connection.folder)
+    try:
+        if scheme == "s3":
+            from treaty.connectors.remote.s3 import S3Folder
+
+            return S3Folder(connection)
+        if scheme == "sftp":
+            from treaty.connectors.remote.sftp import SftpFolder
+
+            return SftpFolder(connection)
+    except ImportError as error:
+        raise StopError(f"files of {scheme}:// need the package {error.name}.", remedy=f"Install treaty[{scheme}].") from error
+    raise StopError(f"connection.folder: files of {scheme}:// cannot be read.", remedy="Use s3://, sftp:// or a local folder.")
+
+
 def _oversized(file: FoundFile, request: StreamRequest) -> Arrival:
     """Return the arrival of a file that is not even read: its stamp stands for its bytes."""
     import hashlib
@@ -101,4 +144,6 @@ def open_files(system: System, site: Site) -> FilesSource:
     return FilesSource(read_configuration(FilesConnection, system.connection, f"systems/{system.name}, connection"), site)
 
 
-CONNECTOR = Connector(kind="files", connection=FilesConnection, read=FilesRead, write=None, open_source=open_files, open_sink=None, formats=file_formats())
+CONNECTOR = Connector(
+    kind="files", connection=FilesConnection, read=FilesRead, write=None, open_source=open_files, open_sink=None, formats=file_formats()
+)

@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -68,6 +68,13 @@ class Folder:
     def __init__(self, path: Path) -> None:
         self.path = path
 
+    def __enter__(self) -> Folder:
+        """Nothing is held open between two calls."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Nothing is to be closed."""
+
     def ensure_there(self) -> None:
         """Raise StopError where the folder does not exist or cannot be listed."""
         try:
@@ -82,11 +89,10 @@ class Folder:
     def find(self, patterns: tuple[str, ...]) -> list[FoundFile]:
         """Return the regular files that match, in the order of their names. Links, pipes and unfinished files are left out."""
         self.ensure_there()
-        wanted = re.compile("|".join(f"(?:{glob_expression(each)})" for each in patterns))
-        hidden_too = any(part.startswith(".") for each in patterns for part in each.split("/"))
+        wanted = name_filter(patterns)
         root = self._open()
         try:
-            found = [each for each in _walk(root, "") if wanted.fullmatch(each.name) and (hidden_too or not UNFINISHED.search(each.name))]
+            found = [each for each in _walk(root, "") if wanted(each.name)]
         finally:
             os.close(root)
         return sorted(found, key=lambda each: each.name)
@@ -209,6 +215,13 @@ def _read_fully(handle: int, size: int) -> bytes:
     while len(data) < size and (more := os.read(handle, size - len(data))):
         data += more
     return data
+
+
+def name_filter(patterns: tuple[str, ...]) -> Callable[[str], bool]:
+    """Return whether a name matches one of the patterns and is not that of an unfinished file; patterns with a dot in front ask for hidden ones."""
+    wanted = re.compile("|".join(f"(?:{glob_expression(each)})" for each in patterns))
+    hidden_too = any(part.startswith(".") for each in patterns for part in each.split("/"))
+    return lambda name: wanted.fullmatch(name) is not None and (hidden_too or not UNFINISHED.search(name))
 
 
 def glob_expression(pattern: str) -> str:

@@ -124,7 +124,8 @@ def _inboxes(project: Project) -> list[str]:
                 continue
             for stream in system.streams.values():
                 pattern = PurePosixPath(str(stream.read.get("files", "")))
-                below = PurePosixPath(str(system.connection.get("folder", ""))) / pattern.parent
-                if not below.is_absolute() and ".." not in below.parts and not set("*?{[") & set(str(below)):
+                folder = str(system.connection.get("folder", ""))
+                below = PurePosixPath(folder) / pattern.parent
+                if "://" not in folder and not below.is_absolute() and ".." not in below.parts and not set("*?{[") & set(str(below)):
                     folders.append(str(below))
     return [each for each in folders if each != "."]

@@ -1,0 +1,124 @@
+"""A prefix of a bucket, on AWS or any server that speaks S3."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp.abc import AbstractResolver, ResolveResult
+from fsspec.asyn import sync
+from s3fs import S3FileSystem
+from s3fs.utils import FileExpired
+
+from treaty.connectors.egress import ensure_allowed
+from treaty.connectors.files import FilesConnection
+from treaty.connectors.folders import CHUNK_BYTES, ChangedWhileRead, FoundFile
+from treaty.connectors.remote.folder import DEADLINE_SECONDS, Read, RemoteFolder
+from treaty.errors import StopError, TreatyError
+
+ATTEMPTS = 4
+CONNECT_SECONDS = 10
+
+
+class GatedResolver(AbstractResolver):
+    """Gives the HTTP client one address for the endpoint, as the egress gate judges it, and none for any other name."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._allowed = [(host, port)]
+
+    async def resolve(self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET) -> list[ResolveResult]:
+        """Return the judged address. Raises StopError or RetryError."""
+        to = ensure_allowed(host, port, self._allowed)
+        kind = socket.AF_INET6 if ":" in to.address else socket.AF_INET
+        flags = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
+        return [ResolveResult(hostname=host, host=to.address, port=port, family=kind, proto=0, flags=flags)]
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
+class S3Folder(RemoteFolder):
+    """Objects below a prefix. The entity tag of an object changes with its bytes, so it is the stamp.
+
+    Buckets are named in the path of the address, so one host is all that is reached; redirects, proxies and credentials of the environment
+    or of a cloud's metadata service are not followed or looked for.
+    """
+
+    def __init__(self, connection: FilesConnection) -> None:
+        told = urlsplit(connection.folder)
+        super().__init__(f"s3://{told.netloc}{told.path}")
+        if not told.hostname or told.netloc != told.hostname or told.query or told.fragment:
+            raise StopError(
+                f"{self.shown} is not the address of a prefix.",
+                remedy="Write it like s3://bucket/prefix; keys go into `user` and `secret`.",
+            )
+        if (connection.user is None) != (connection.secret is None):
+            raise StopError(
+                "connection: S3 needs `user`, the access key's id, and `secret` together.", remedy="Add the other, or leave both out."
+            )
+        self._root = "/".join((told.netloc, *filter(None, told.path.split("/"))))
+        self._bucket, _, self._prefix = self._root.partition("/")
+        self._connection = connection
+        self._endpoint = connection.endpoint or f"https://s3.{connection.region}.amazonaws.com"
+
+    @cached_property
+    def _files(self) -> S3FileSystem:
+        told = urlsplit(self._endpoint)
+        if told.scheme not in ("https", "http") or not told.hostname or told.username is not None:
+            raise StopError("connection.endpoint is not the plain address of a server.", remedy="Write it like https://s3.example.com.")
+        port = told.port or (443 if told.scheme == "https" else 80)
+        to = ensure_allowed(told.hostname, port, [(told.hostname, port)])
+        if told.scheme == "http" and not to.private:
+            raise StopError("connection.endpoint is http, which anyone on the way can read.", remedy="Write https.")
+        secret = self._connection.secret
+        return S3FileSystem(
+            anon=secret is None,
+            key=self._connection.user,
+            secret=None if secret is None else secret.reveal(),
+            endpoint_url=self._endpoint,
+            client_kwargs={"region_name": self._connection.region},
+            config_kwargs={
+                "proxies": {}, "connector_args": {"resolver": GatedResolver(told.hostname, port)}, "s3": {"addressing_style": "path"},
+                "connect_timeout": CONNECT_SECONDS, "read_timeout": DEADLINE_SECONDS, "retries": {"mode": "standard", "total_max_attempts": ATTEMPTS},
+            },
+            use_listings_cache=False, skip_instance_cache=True, default_block_size=CHUNK_BYTES,
+        )  # fmt: skip
+
+    def _ensure_listed(self) -> None:
+        self._files.call_s3("list_objects_v2", Bucket=self._bucket, Prefix=f"{self._prefix}/" if self._prefix else "", MaxKeys=1)
+
+    def _listed(self) -> Iterator[FoundFile]:
+        for path, facts in self._files.find(self._root, detail=True).items():
+            name = path.removeprefix(f"{self._root}/")
+            if name != path and not name.endswith("/"):  # such a key stands for a folder
+                yield FoundFile(name, facts["size"], facts["LastModified"].timestamp(), _stamp(facts))
+
+    @contextmanager
+    def _opened(self, file: FoundFile) -> Iterator[Read]:
+        try:
+            with self._files.open(f"{self._root}/{file.name}", "rb") as opened:
+                if _stamp(opened.details) != file.stamp:
+                    raise ChangedWhileRead(file.name)
+                yield opened.read  # each part is asked for with If-Match
+        except (FileNotFoundError, FileExpired) as error:
+            raise ChangedWhileRead(file.name) from error
+
+    def _problem(self, error: Exception, where: str) -> TreatyError:
+        said = str(error)
+        if isinstance(error, PermissionError):
+            return StopError(f"{where}: access is denied ({said[:200]}).", remedy="Mend `user` and `secret`, or the rights of the key.")
+        return super()._problem(error, where)
+
+    def _disconnect(self) -> None:
+        files = self.__dict__.pop("_files", None)
+        made: Any = getattr(files, "_s3creator", None)
+        if files is not None and made is not None:
+            sync(files.loop, made.__aexit__, None, None, None, timeout=CONNECT_SECONDS)
+
+
+def _stamp(facts: Any) -> str:
+    return f"{facts['ETag'].strip(chr(34))}:{facts['size']}"
