@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import stat
 import sys
@@ -84,11 +85,15 @@ class TestTap(SourceSuite):
         return TapSubject(tmp_path)
 
 
-def read(root: Path, body: str, stream: str = "s", cursor: Mapping[str, Any] | None = None, **settings: Any) -> tuple[list[dict[str, Any]], list[Any], Any, str]:
+def read(
+    root: Path, body: str, stream: str = "s", cursor: Mapping[str, Any] | None = None, **settings: Any
+) -> tuple[list[dict[str, Any]], list[Any], Any, str]:
     """Run a tap; return records, refusals, the last cursor, and the error that ended it."""
     write_tap(root, body)
     declared = Stream(format="jsonl", read={"stream": stream, **settings})
-    system = System(name="t", connector="singer", connection={"command": ["tap"], "catalog": "none", "silent_seconds": 2}, streams={"t": declared})
+    system = System(
+        name="t", connector="singer", connection={"command": ["tap"], "catalog": "none", "silent_seconds": 2}, streams={"t": declared}
+    )
     records: list[dict[str, Any]] = []
     refusals: list[Any] = []
     last: Any = None
@@ -133,14 +138,38 @@ def test_a_line_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     assert ["record-too-large"] == refusals
 
 
-def test_a_snapshot_beyond_memory_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A snapshot is held whole, so one that is too large ends with what to do, and nothing of it arrives."""
-    monkeypatch.setattr("treaty.connectors.singer.source.SNAPSHOT_BYTES", 60)
-    write_tap(tmp_path, SCHEMA + ONE)
+def test_a_snapshot_is_spooled_and_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A snapshot beyond memory arrives whole, from a file; one beyond the limit of a file ends with what to do, and nothing of it arrives."""
+    body = SCHEMA + 'for i in range(2_000): print(\'{"type":"RECORD","stream":"s","record":{"id":%d,"x":"%s"}}\' % (i, \'y\' * 1_000))\n'
+    write_tap(tmp_path, body)
     declared = Stream(format="jsonl", read={"stream": "s"}, deletes=Deletes(mode="snapshot"))
-    system = System(name="t", connector="singer", connection={"command": ["tap"], "catalog": "none"}, streams={"t": declared})
-    with pytest.raises(StopError, match="snapshot is larger than 60 bytes"):
-        list(open_source(system, Site(tmp_path)).read(StreamRequest("t", "t", "main", declared, {}, {}, Limits())))
+    source = open_source(
+        System(name="t", connector="singer", connection={"command": ["tap"], "catalog": "none"}, streams={"t": declared}), Site(tmp_path)
+    )
+    for arrival in source.read(StreamRequest("t", "t", "main", declared, {}, {}, Limits(), spool=tmp_path)):
+        assert isinstance(arrival.content, Path) and arrival.complete_snapshot
+        assert hashlib.sha256(arrival.content.read_bytes()).hexdigest() == arrival.sha256
+        assert list(range(2_000)) == [each["id"] for each in records_of(arrival)]
+    with pytest.raises(StopError, match="limits.file_bytes"):
+        list(source.read(StreamRequest("t", "t", "main", declared, {}, {}, Limits(file_bytes=1_000_000), spool=tmp_path)))
+    assert [tmp_path / "tap"] == list(tmp_path.iterdir())
+
+
+def test_a_state_advances_though_the_page_repeats(tmp_path: Path) -> None:
+    """The same records under a new state arrive again, a new state without records arrives by itself, and what is wholly the same does not."""
+    stream = Stream(format="jsonl", read={"stream": "s", "page_rows": 1})
+    system = System(name="t", connector="singer", connection={"command": ["tap"], "catalog": "none"}, streams={"t": stream})
+    record, state = '{"type":"RECORD","stream":"s","record":{"id":1}}', '{"type":"STATE","value":{"at":%d}}'
+    cursor: Mapping[str, Any] = {}
+    known: dict[str, str] = {}
+    told = []
+    for said in ([record, state % 1], [record, state % 1], [record, state % 2], [state % 3], [state % 3], []):
+        write_tap(tmp_path, SCHEMA + "".join(f"print({each!r})\n" for each in said))
+        arrivals = list(open_source(system, Site(tmp_path)).read(StreamRequest("t", "t", "main", stream, cursor, known, Limits())))
+        for arrival in arrivals:
+            cursor, known[arrival.origin] = arrival.cursor, arrival.sha256
+        told.append((len(arrivals), cursor["state"]["at"]))
+    assert [(1, 1), (0, 1), (1, 2), (1, 3), (0, 3), (0, 3)] == told
 
 
 def test_numbers_keep_their_digits(tmp_path: Path) -> None:
@@ -176,7 +205,9 @@ EXPECTED: dict[str, list[tuple[str, int, list[str]]]] = {
     "record_before_schema": [("test_record_before_schema", 1, ["record-before-schema"])],
     "record_missing_fields": [("record_missing_fields", 2, [])],
     "record_missing_key_property": [("test_record_missing_key_property", 0, ["missing-key"])],
-    "record_missing_required_property": [("test_record_missing_required_property", 1, [])],  # the contract judges what a source calls required
+    "record_missing_required_property": [
+        ("test_record_missing_required_property", 1, [])
+    ],  # the contract judges what a source calls required
     "schema_no_properties": [("test_object_schema_with_properties", 2, []), ("test_object_schema_no_properties", 2, [])],
     "special_chars_in_attributes": [("test:SpecialChars!in?attributes", 1, [])],
 }
@@ -190,9 +221,13 @@ def test_streams_that_break_targets(tmp_path: Path, name: str) -> None:
         pytest.skip("../shared/data is not here")
     messages = [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     sent = {each["stream"] for each in messages if "stream" in each}
-    expected = EXPECTED.get(name) or [(stream, sum(each["type"] == "RECORD" and each["stream"] == stream for each in messages), []) for stream in sorted(sent)]
+    expected = EXPECTED.get(name) or [
+        (stream, sum(each["type"] == "RECORD" and each["stream"] == stream for each in messages), []) for stream in sorted(sent)
+    ]
     for stream, count, reasons in expected:
-        records, refusals, cursor, told = read(tmp_path, f"import sys; sys.stdout.write(open({str(file.resolve())!r}, encoding='utf-8').read())", stream)
+        records, refusals, cursor, told = read(
+            tmp_path, f"import sys; sys.stdout.write(open({str(file.resolve())!r}, encoding='utf-8').read())", stream
+        )
         assert ("", count, reasons) == (told, len(records), refusals)
         said = [each["record"] for each in messages if each["type"] == "RECORD" and each["stream"] == stream]
         assert all(any(set(record) == set(each) for each in said) for record in records)

@@ -46,4 +46,6 @@ def open_singer_source(system: System, site: Site) -> SingerSource:
     return SingerSource(read_configuration(SingerConnection, system.connection, f"systems/{system.name}, connection"), site)
 
 
-CONNECTOR = Connector(kind="singer", connection=SingerConnection, read=SingerRead, write=None, open_source=open_singer_source, open_sink=None)
+CONNECTOR = Connector(
+    kind="singer", connection=SingerConnection, read=SingerRead, write=None, open_source=open_singer_source, open_sink=None
+)

@@ -33,14 +33,17 @@ def find_command(command: Sequence[str], root: Path) -> list[str]:
         return [str(own), *command[1:]]
     found = str(beside) if "/" not in name and beside.is_file() else shutil.which(name) if "/" not in name else None
     if found is None:
-        raise StopError(f"the tap {name!r} is neither an executable file of the project nor installed.", remedy="Install it, or mend `command`.")
+        raise StopError(
+            f"the tap {name!r} is neither an executable file of the project nor installed.", remedy="Install it, or mend `command`."
+        )
     return [found, *command[1:]]
 
 
 def run_lines(command: Sequence[str], root: Path, silent_seconds: int, most_bytes: int) -> Generator[bytes, None, None]:
     """Yield the lines that a process writes; one that is longer is cut just above ``most_bytes``.
 
-    Raises RetryError where it fails or says nothing for too long. It is ended, with all it started, when no more lines are asked for.
+    Raises RetryError where it fails or says nothing for too long, StopError where it ends with ``EX_CONFIG`` of sysexits(3). It is ended, with all
+    it started, when no more lines are asked for.
     """
     environment = {name: value for name, value in os.environ.items() if name in KEPT}
     with tempfile.TemporaryFile() as said:
@@ -55,12 +58,16 @@ def run_lines(command: Sequence[str], root: Path, silent_seconds: int, most_byte
             yield from _lines(process.stdout.fileno(), silent_seconds, most_bytes)
             status = process.wait(silent_seconds)
         except (TimeoutError, subprocess.TimeoutExpired):
-            raise RetryError(f"the tap said nothing for {silent_seconds} seconds and was ended.{_tail(said)}", remedy="It is tried again.") from None
+            raise RetryError(
+                f"the tap said nothing for {silent_seconds} seconds and was ended.{_tail(said)}", remedy="It is tried again."
+            ) from None
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
             process.stdout.close()
             process.wait()
+        if status == os.EX_CONFIG:
+            raise StopError(f"the tap cannot run as it is set up.{_tail(said)}", remedy="Mend `connection` or `read`.")
         if status:
             raise RetryError(f"the tap ended with status {status}.{_tail(said)}", remedy="What it gave up to its last state stays.")
 
