@@ -7,13 +7,14 @@ import sys
 from collections.abc import Iterator
 
 import pytest
+from tenacity import RetryCallState, Retrying
 
 from treaty.connectors.interface import Arrival, Cursor, StreamRequest
 from treaty.connectors.rest import RestConnection
-from treaty.connectors.rest.client import wait_of
+from treaty.connectors.rest.retries import NotNowError, WaitAsTold, try_again
 from treaty.connectors.rest.source import RestSource
 from treaty.connectors.secrets import Secret
-from treaty.errors import StopError
+from treaty.errors import RetryError, StopError
 from treaty.project.declarations import Limits, Stream
 
 SERVER = '''
@@ -116,10 +117,41 @@ def test_a_token_is_sent_as_bearer(address: str, monkeypatch: pytest.MonkeyPatch
     assert f"{address}/secret" == arrival.origin.rstrip("?")
 
 
-@pytest.mark.parametrize(("header", "wait"), [("3", 3.0), ("999999999", 30.0), ("-5", 0.0), ("soon", 1.0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0.0), (None, 1.0)])
-def test_retry_after_is_bounded(header: str | None, wait: float) -> None:
-    """Seconds, dates, negative, absurd and garbled values of Retry-After give a wait within the cap (B5)."""
-    assert wait == wait_of(header, 0, 30)
+@pytest.mark.parametrize(
+    ("header", "least", "most"),
+    [("3", 3, 3), ("999999999", 30, 30), ("-5", 0, 0), ("Wed, 21 Oct 2015 07:28:00 GMT", 0, 0), ("soon", 1, 2), (None, 1, 2)],
+)
+def test_retry_after_is_bounded(header: str | None, least: float, most: float) -> None:
+    """Seconds, dates, negative, absurd and garbled values of Retry-After give a wait within the cap; without one it is a second with jitter (B5)."""
+    state = RetryCallState(Retrying(), None, (), {})
+    state.set_exception((NotNowError, NotNowError("busy", header), None))  # type: ignore[arg-type]
+    assert least <= WaitAsTold(30)(state) <= most
+
+
+def test_attempts_are_counted() -> None:
+    """What stays not now is tried as often as was said, and then raised as it was (B5)."""
+    made = []
+    with pytest.raises(NotNowError, match="third"):
+        try_again(lambda: _fail(made), 3, 0)
+    assert ["first", "second", "third"] == made
+
+
+def _fail(made: list[str]) -> None:
+    made.append(("first", "second", "third")[len(made)])
+    raise NotNowError(made[-1])
+
+
+def test_a_check_proves_that_the_api_answers(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A server that is there passes, one that is not is told; with a path, credentials that are refused and a path that is not there are told too."""
+    monkeypatch.setenv("REST_TOKEN", "t0ken-of-a-test")
+    RestSource(RestConnection(url=address)).check()
+    signed = {"url": address, "auth": "bearer", "secret": Secret("env:REST_TOKEN"), "check_path": "secret"}
+    RestSource(RestConnection(**signed)).check()
+    monkeypatch.setenv("REST_TOKEN", "a-wrong-token")
+    with pytest.raises(StopError, match="credentials"):
+        RestSource(RestConnection(**signed)).check()
+    with pytest.raises(RetryError, match="cannot be reached"):
+        RestSource(RestConnection(url="http://127.0.0.1:1")).check()
 
 
 def test_a_token_of_client_credentials_is_renewed(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,6 +30,9 @@ class RestConnection:
     token_url: str | None = declared("auth oauth2: where tokens are given; its host and port are reached too", default=None, example="https://login.example.com/token")
     scope: str | None = declared("auth oauth2: the scope that is asked for", default=None)
     headers: Mapping[str, str] = declared("headers sent with every request; references are taken", factory=dict, example={"X-Tenant": "env:SHOP_TENANT"})
+    check_path: str | None = declared(
+        "what `treaty doctor` asks for, which must answer 200; without it any answer of `url` proves that the API is there", default=None, example="me"
+    )
     deadline_seconds: int = declared("how long one answer may take in all", default=60)
     attempts: int = declared("how often a request is sent before the run leaves it for later", default=4)
     wait_seconds: int = declared("the longest wait between attempts, whatever Retry-After says", default=30)

@@ -6,10 +6,8 @@ import base64
 import logging
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import Any
 
 import httpx
@@ -17,6 +15,7 @@ import orjson
 
 from treaty.connectors.egress import ensure_allowed
 from treaty.connectors.rest import RestConnection
+from treaty.connectors.rest.retries import Answered, NotNowError, try_again
 from treaty.connectors.secrets import note_revealed, redact
 from treaty.errors import RetryError, StopError
 
@@ -24,6 +23,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses,
 EXCERPT = 4096  # characters of an answer that are kept in a message
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 TOKEN_MARGIN_SECONDS = 30
+CHECK_BYTES = 16 * 1024 * 1024
 
 
 class UnknownOutcomeError(Exception):
@@ -54,17 +54,6 @@ class Answer:
 class _Token:
     text: str = field(default="", repr=False)
     until: float = 0.0
-
-
-def wait_of(header: str | None, attempt: int, most: int) -> float:
-    """Return how many seconds to wait: what Retry-After says in seconds or as a date, else longer each time; never beyond ``most``."""
-    wait = float(2**attempt)
-    if header:
-        try:
-            wait = float(int(header)) if header.strip().removeprefix("-").isdigit() else (parsedate_to_datetime(header) - datetime.now(UTC)).total_seconds()
-        except (ValueError, TypeError, OverflowError):
-            wait = float(2**attempt)
-    return min(max(wait, 0.0), float(most))
 
 
 class RestClient:
@@ -106,21 +95,39 @@ class RestClient:
 
     def get(self, url: httpx.URL, most_bytes: int) -> Answer:
         """Return an answer of status 200. Raises StopError or RetryError."""
-        problem = ""
-        for attempt in range(max(self.connection.attempts, 1)):
-            header = None
+
+        def once() -> Answer:
             try:
                 answer = self.send("GET", url, most_bytes=most_bytes)
-                header, problem = answer.retry_after, f"status {answer.status}"
-                if answer.status == 200:
-                    return answer
-                if not answer.busy and answer.status < 500:
-                    raise StopError(f"{self.base.host} answers {answer.status}: {answer.excerpt[:200]!r}.", remedy="Mend `path`.")
-            except (RetryError, UnknownOutcomeError) as error:  # reading changes nothing: again
-                problem = str(error)
-            if attempt + 1 < self.connection.attempts:
-                time.sleep(wait_of(header, attempt, self.connection.wait_seconds))
-        raise RetryError(f"{self.base.host} did not answer ({problem}).", remedy="The next run tries again.")
+            except (RetryError, UnknownOutcomeError) as error:  # reading changes nothing
+                raise NotNowError(str(error)) from None
+            if answer.status == 200:
+                return answer
+            if answer.busy or answer.status >= 500:
+                raise NotNowError(f"status {answer.status}", answer.retry_after)
+            raise StopError(f"{self.base.host} answers {answer.status}: {answer.excerpt[:200]!r}.", remedy="Mend `path`.")
+
+        try:
+            return self.again(once)
+        except NotNowError as error:
+            raise RetryError(f"{self.base.host} did not answer ({error}).", remedy="The next run tries again.") from None
+
+    def again(self, attempt: Callable[[], Answered]) -> Answered:
+        """Call until it does not raise NotNowError, as often as the connection says; the last one is raised."""
+        return try_again(attempt, self.connection.attempts, self.connection.wait_seconds)
+
+    def check(self) -> None:
+        """Prove that the API answers; where the connection names a `check_path`, that its answer is good. Raises StopError or RetryError."""
+        with self:
+            if self.connection.check_path is not None:
+                self.get(self.base.join(self.connection.check_path.lstrip("/")), CHECK_BYTES)
+                return
+            try:
+                answer = self._once("GET", self.base, None, {}, CHECK_BYTES)
+            except UnknownOutcomeError as error:
+                raise RetryError(f"{self.base.host} did not answer ({error}).", remedy="Check the API and the network.") from None
+        if answer.status >= 500:
+            raise RetryError(f"{self.base.host} answers {answer.status}.", remedy="Ask the API's owner, or name a `check_path` that is there.")
 
     def send(self, method: str, url: httpx.URL, *, body: Any = None, headers: Mapping[str, str] | None = None, most_bytes: int) -> Answer:
         """Send one request once, but for an expired token, which is asked for anew.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -15,7 +14,8 @@ import orjson
 from treaty.connectors.configuration import read_configuration
 from treaty.connectors.interface import DeliveryItem, ItemResult, WriteRequest
 from treaty.connectors.rest import MODES, RestConnection, RestWrite
-from treaty.connectors.rest.client import Answer, RestClient, UnknownOutcomeError, wait_of
+from treaty.connectors.rest.client import Answer, RestClient, UnknownOutcomeError
+from treaty.connectors.rest.retries import NotNowError
 from treaty.connectors.rest.source import at_path
 from treaty.errors import RetryError, StopError
 
@@ -34,7 +34,8 @@ class RestSink:
         self._now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     def check(self) -> None:
-        """Nothing can be asked of every API: the first delivery proves it."""
+        """Prove that the API answers."""
+        self._client.check()
 
     def write(self, request: WriteRequest, items: Sequence[DeliveryItem]) -> Sequence[ItemResult]:
         """Write the items in their order; what is left when the API can do no more now is told to be sent again."""
@@ -105,26 +106,22 @@ class _Writing:
                 return ItemResult(item.delivery_key, "acknowledged", "found there", found)
         method, url, body = self._request_of(item, remote)
         headers = {self.told.key_header: item.message_id} if self.request.mode == "idempotency-key" else {}
-        for attempt in range(max(self.client.connection.attempts, 1)):
-            if attempt:
-                time.sleep(wait_of(None, attempt - 1, self.client.connection.wait_seconds))
+
+        def once() -> ItemResult:
             try:
                 answer = self.client.send(method, url, body=body, headers=headers, most_bytes=MOST_BYTES)
             except UnknownOutcomeError as error:
-                settled = self._unknown(item, str(error))
-                if settled is not None:
-                    return settled
-                continue
+                return self._settle(item, NotNowError(str(error)))
             if answer.busy:
-                time.sleep(wait_of(answer.retry_after, attempt, self.client.connection.wait_seconds))
-                continue
+                raise NotNowError("busy", answer.retry_after)
             if answer.status >= 500:
-                settled = self._unknown(item, f"status {answer.status}")
-                if settled is not None:
-                    return settled
-                continue
+                return self._settle(item, NotNowError(f"status {answer.status}", answer.retry_after))
             return self._judge(item, answer, remote)
-        raise RetryError(f"{self.client.base.host} does not take {item.delivery_key} now.", remedy="The next run tries again.")
+
+        try:
+            return self.client.again(once)
+        except NotNowError as error:
+            raise RetryError(f"{self.client.base.host} does not take {item.delivery_key} now ({error}).", remedy="The next run tries again.") from None
 
     def _by_key(self) -> bool:
         """Whether a record is reached by its delivery key, not by the API's own id."""
@@ -150,12 +147,12 @@ class _Writing:
             return ItemResult(item.delivery_key, "coalesced", answer.excerpt, remote)
         return ItemResult(item.delivery_key, "rejected", f"{answer.status}: {answer.excerpt}", remote)
 
-    def _unknown(self, item: DeliveryItem, problem: str) -> ItemResult | None:
-        """Return what an unknown outcome comes to, or None where sending again is safe: under the same key, by PUT, or where doubles are allowed."""
-        if self.request.mode == "read-back":
-            found = self._find(item)
-            return ItemResult(item.delivery_key, "acknowledged", "found there", found) if found is not None else None
-        return None
+    def _settle(self, item: DeliveryItem, error: NotNowError) -> ItemResult:
+        """Return what an unknown outcome came to; raise the error where sending again is safe: under the same key, by PUT, or where doubles are allowed."""
+        found = self._find(item) if self.request.mode == "read-back" else None
+        if found is None:
+            raise error
+        return ItemResult(item.delivery_key, "acknowledged", "found there", found)
 
     def _find(self, item: DeliveryItem) -> str | None:
         """Return the API's id of the record that carries the message's reference, or None where there is none."""
@@ -171,13 +168,19 @@ class _Writing:
     def _send_batch(self, group: list[DeliveryItem]) -> list[tuple[int, ItemResult]]:
         told = self.told
         items = [{**self._body(item), told.reference_field: item.message_id, **({told.id_field: item.remote_id} if item.remote_id else {})} for item in group]
-        try:
+
+        def once() -> Answer:
             answer = self.client.send("POST", self._url(told.batch_path or "", {}), body={told.batch_field: items}, most_bytes=MOST_BYTES)
+            if answer.busy:
+                raise NotNowError("busy", answer.retry_after)
+            return answer
+
+        try:
+            answer = self.client.again(once)
         except UnknownOutcomeError as error:
             return [(id(item), self._doubtful(item, str(error))) for item in group]
-        if answer.busy:
-            time.sleep(wait_of(answer.retry_after, 0, self.client.connection.wait_seconds))
-            raise RetryError(f"{self.client.base.host} is busy.", remedy="The next run tries again.")
+        except NotNowError as error:
+            raise RetryError(f"{self.client.base.host} does not take a batch now ({error}).", remedy="The next run tries again.") from None
         if answer.status >= 500:
             return [(id(item), self._doubtful(item, f"status {answer.status}")) for item in group]
         if answer.status >= 400:

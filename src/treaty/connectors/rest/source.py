@@ -32,7 +32,8 @@ class RestSource:
         self._client = RestClient(connection)
 
     def check(self) -> None:
-        """Nothing can be asked of every API: its first page proves it."""
+        """Prove that the API answers."""
+        self._client.check()
 
     def discover(self) -> Sequence[StreamDescription]:
         """A JSON API does not tell what it offers."""
