@@ -117,6 +117,7 @@ def test_a_resource_goes_on_from_its_cursor(project: Path) -> None:
     assert ["1", "2", "3"] == reader.ids()
 
 
+@pytest.mark.slow
 def test_values_keep_their_digits_and_names_their_letters(project: Path) -> None:
     """Records come as the resource yields them, tables of Arrow row by row; nothing is renamed, flattened or rounded."""
     first, second = read(open_source(project), "odd")
@@ -126,6 +127,7 @@ def test_values_keep_their_digits_and_names_their_letters(project: Path) -> None
     assert "1.50" == second["amount"]
 
 
+@pytest.mark.slow
 def test_sources_of_every_kind_are_run(project: Path) -> None:
     """A transformer comes with what it reads from; a resource may stand alone, and take arguments; all are discovered."""
     assert ["ß"] == [each["name"] for each in read(open_source(project), "names")]
@@ -133,6 +135,7 @@ def test_sources_of_every_kind_are_run(project: Path) -> None:
     assert ["person", "odd", "names"] == [each.name for each in open_source(project).discover()]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_run_is_told(project: Path) -> None:
     """A file outside the project, a name that is none, a function that fails and a resource that is not offered are clear errors."""
     for source in ("../crm.py:crm", "no.py:crm", "crm.py", "crm:not a name"):

@@ -127,7 +127,14 @@ def _tell(told: IO[bytes], source: Any, name: str, cursor: Mapping[str, Any]) ->
             for record in _records_of(item):
                 message("RECORD", stream=name, record=record)
             told.flush()
-    message("STATE", value={STATE: typed.typed_dumps(state)})
+    message("STATE", value={STATE: typed.typed_dumps(_ordered(state), sort_keys=True)})
+
+
+def _ordered(state: Any) -> Any:
+    """Return a state in one order: dlt keeps the hashes of rows at a cursor as a set, and equal states must be equal texts."""
+    if not isinstance(state, dict):
+        return state
+    return {name: sorted(each) if name == "unique_hashes" and isinstance(each, list) else _ordered(each) for name, each in state.items()}
 
 
 def _records_of(item: Any) -> Iterator[Any]:
