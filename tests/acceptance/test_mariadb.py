@@ -20,7 +20,7 @@ streams:
     format: table
     key: [id]
     version: changed_at
-    deletes: {{mode: tombstone, when: "gone = '1'"}}
+    deletes: {{tombstone: {{when: "source('gone') = '1'"}}}}
     read: {{table: thing, cursor: changed_at, overlap: 0s}}
 """
 LEDGER = """\
