@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -133,6 +135,21 @@ def test_sources_of_every_kind_are_run(project: Path) -> None:
     assert ["ß"] == [each["name"] for each in read(open_source(project), "names")]
     assert 2 == len(read(open_source(project, "crm.py:alone", {"rows": 2}), "alone"))
     assert ["person", "odd", "names"] == [each.name for each in open_source(project).discover()]
+
+
+@pytest.mark.slow
+def test_a_json_api_needs_no_python(project: Path) -> None:
+    """A ready-made source is named by its module and set up by its arguments alone, as the manual shows."""
+    (project / "people").write_text('[{"id": 1, "name": "Ada"}]')
+    with subprocess.Popen(
+        [sys.executable, "-u", "-m", "http.server", "0", "--bind", "127.0.0.1"], cwd=project, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as server:
+        assert server.stdout is not None
+        port = server.stdout.readline().split()[5]
+        config = {"client": {"base_url": f"http://127.0.0.1:{port}", "auth": {"type": "bearer", "token": "env:TREATY_TEST_SECRET"}}, "resources": ["people"]}
+        found = read(open_source(project, "dlt.sources.rest_api:rest_api_source", {"config": config}), "people")
+        server.kill()
+    assert [("Ada", 1)] == [(each["name"], each["id"]) for each in found]
 
 
 @pytest.mark.slow
