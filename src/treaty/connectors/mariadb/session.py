@@ -16,7 +16,7 @@ from treaty.connectors.egress import Destination, ensure_allowed
 from treaty.connectors.interface import Site
 from treaty.connectors.mariadb import MariadbConnection
 from treaty.connectors.secrets import redact
-from treaty.connectors.tables.catalogue import Column, Table, ensure_found, find_authority
+from treaty.connectors.tables.catalogue import Column, Table, find_authority
 from treaty.errors import RetryError, StopError, TreatyError
 
 ClientConnection: TypeAlias = "Connection[Any]"
@@ -109,6 +109,15 @@ def as_treaty_error(error: DatabaseError) -> TreatyError:
     return StopError(f"MariaDB: {explain_error(error)} [{code}].", remedy="Mend the table, the rights or the stream's settings.")
 
 
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors into Treaty's."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise as_treaty_error(error) from None
+
+
 def _connection_error(error: Exception) -> TreatyError:
     certificate = "certificate" in str(error) or isinstance(error, RuntimeError) or "SSL is required" in str(error)
     code = code_of(error)
@@ -148,12 +157,7 @@ def base_type(column: Column) -> str:
     return column.type.partition("(")[0].partition(" ")[0]
 
 
-def find_table(connection: ClientConnection, name: str, database: str) -> Table:
-    """Return the table or view. Raises StopError where there is none that this user may see."""
-    return ensure_found(find_table_if_there(connection, name, database), name)
-
-
-def find_table_if_there(connection: ClientConnection, name: str, database: str) -> Table | None:
+def find_table(connection: ClientConnection, name: str, database: str) -> Table | None:
     """Return the table or view, or None."""
     schema, _, table = name.rpartition(".")
     schema = schema or database

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 
-from treaty.connectors.configuration import read_configuration
-from treaty.connectors.interface import DeliveryItem, ItemResult, Site, WriteRequest
+from treaty.connectors.interface import DeliveryItem, Site
 from treaty.connectors.mariadb import MariadbConnection
 from treaty.connectors.mariadb.session import (
     DUPLICATE,
@@ -17,79 +17,85 @@ from treaty.connectors.mariadb.session import (
     explain_error,
     fetch,
     find_table,
-    find_table_if_there,
     has_unique_index,
     is_row_error,
     quote,
+    translated,
 )
 from treaty.connectors.mariadb.statements import Insert, Upsert
 from treaty.connectors.mariadb.values import column_type
-from treaty.connectors.tables.catalogue import Table, ensure_unique
+from treaty.connectors.tables.catalogue import Table
 from treaty.connectors.tables.settings import TableWrite
-from treaty.connectors.tables.writing import MODES, LostCommitError, Results, RowError, deliver, ensure_columns, ensure_mode
+from treaty.connectors.tables.sink import TableSink
+from treaty.connectors.tables.statements import Statements
+from treaty.connectors.tables.writing import LostCommitError, Results, RowError
 from treaty.errors import StopError
 from treaty.faults import faultpoint
 
 RACES = 3  # how often a duplicate is taken for another writer's insert of the same key, before it is the row's own fault
 
 
-class MariadbSink:
+class MariadbSink(TableSink[ClientConnection]):
     """Writes the tables of one server."""
 
-    modes = MODES
+    kind = "mariadb"
+    message_type = "varchar(200)"
 
     def __init__(self, connection: MariadbConnection, site: Site) -> None:
         self._connection = connection
         self._site = site
 
-    def check(self) -> None:
-        """Prove that the database answers."""
-        with connect(self._connection, self._site):
-            pass
+    def _connect(self) -> AbstractContextManager[ClientConnection]:
+        return connect(self._connection, self._site)
 
-    def write(self, request: WriteRequest, items: Sequence[DeliveryItem]) -> Sequence[ItemResult]:
-        """Write a batch; each item has its result. Raises RetryError, StopError where certainly nothing was applied."""
-        if not items:
-            return []
-        write = read_configuration(TableWrite, request.stream.write, f"{request.system}/{request.name}, write")
-        ensure_mode(request, "mariadb")
-        with connect(self._connection, self._site) as connection:
-            try:
-                fetch(connection, f"set session innodb_lock_wait_timeout = {int(self._connection.lock_seconds)}")
-                statements = self._prepare(connection, request, write)
-            except DatabaseError as error:
-                raise as_treaty_error(error) from None
-            return deliver(request, items, lambda some: _attempt_through_races(connection, statements, some))
+    def _translated(self) -> AbstractContextManager[None]:
+        return translated()
 
-    def _prepare(self, connection: ClientConnection, request: WriteRequest, write: TableWrite) -> Upsert | Insert:
-        database = self._connection.database
-        if write.create and find_table_if_there(connection, write.table, database) is None:
-            _create(connection, request, write, database)
-        table = find_table(connection, write.table, database)
-        ensure_columns(table, request, write)
-        _ensure_transactional(connection, table)
-        columns = tuple(request.columns)
-        if request.mode == "at-least-once":
-            return Insert(connection, table, columns, write, has_unique_index(connection, table, (write.message_column,)))
-        side = find_table(connection, write.side_table, database) if write.side_table else None
+    def _bound_locks(self, opened: ClientConnection) -> None:
+        fetch(opened, f"set session innodb_lock_wait_timeout = {int(self._connection.lock_seconds)}")
+
+    def _find(self, opened: ClientConnection, name: str) -> Table | None:
+        return find_table(opened, name, self._connection.database)
+
+    def _is_unique(self, opened: ClientConnection, table: Table, columns: Sequence[str]) -> bool:
+        return has_unique_index(opened, table, columns)
+
+    def _column_type(self, treaty_type: str, *, in_key: bool) -> str:
+        return column_type(treaty_type, in_key=in_key)
+
+    def _create(self, opened: ClientConnection, name: str, columns: dict[str, str], key: Sequence[str]) -> None:
+        schema, _, table = name.rpartition(".")
+        told = [f"{quote(column)} {kind}" for column, kind in columns.items()]
+        if key:
+            told.append(f"primary key ({', '.join(map(quote, key))})")
+        place = f"{quote(schema or self._connection.database)}.{quote(table)}"
+        fetch(opened, f"create table if not exists {place} ({', '.join(told)}) engine = InnoDB", ())
+
+    def _inserts(
+        self, opened: ClientConnection, table: Table, columns: tuple[str, ...], write: TableWrite, unique: bool
+    ) -> Callable[[], Statements]:
+        _ensure_transactional(opened, table)
+        made = Insert(opened, table, columns, write, unique)
+        return lambda: made
+
+    def _upserts(
+        self, opened: ClientConnection, table: Table, columns: tuple[str, ...], key: tuple[str, ...], write: TableWrite, side: Table | None
+    ) -> Callable[[], Statements]:
+        _ensure_transactional(opened, table)
         if side is not None:
             _ensure_exact_keys(side)
-            _ensure_transactional(connection, side)
-        ensure_unique(table, request.key, has_unique_index(connection, table, request.key))
-        return Upsert(connection, table, columns, tuple(request.key), write, side)
+            _ensure_transactional(opened, side)
+        made = Upsert(opened, table, columns, key, write, side)
+        return lambda: made
 
-
-def _attempt_through_races(connection: ClientConnection, statements: Upsert | Insert, items: list[DeliveryItem]) -> Results:
-    for _ in range(RACES - 1):
-        try:
-            return _attempt(connection, statements, items)
-        except DatabaseError as error:
-            if code_of(error) != DUPLICATE:
-                raise _as_outcome(error) from None
-    try:
-        return _attempt(connection, statements, items)
-    except DatabaseError as error:
-        raise _as_outcome(error) from None
+    def _attempt(self, opened: ClientConnection, make: Callable[[], Statements], items: list[DeliveryItem]) -> Results:
+        for race in range(RACES):
+            try:
+                return _attempt(opened, make(), items)
+            except DatabaseError as error:
+                if code_of(error) != DUPLICATE or race + 1 == RACES:
+                    raise _as_outcome(error) from None
+        raise AssertionError("the last race has an outcome")
 
 
 def _as_outcome(error: DatabaseError) -> Exception:
@@ -98,7 +104,7 @@ def _as_outcome(error: DatabaseError) -> Exception:
     return as_treaty_error(error)
 
 
-def _attempt(connection: ClientConnection, statements: Upsert | Insert, items: list[DeliveryItem]) -> Results:
+def _attempt(connection: ClientConnection, statements: Statements, items: list[DeliveryItem]) -> Results:
     try:
         connection.begin()
         results = statements.apply(items)
@@ -138,16 +144,3 @@ def _ensure_exact_keys(side: Table) -> None:
         raise StopError(
             f"delivery_key of {side.schema}.{side.name} is {kind}, which takes some different keys for the same.", remedy="Make it varbinary(700)."
         )
-
-
-def _create(connection: ClientConnection, request: WriteRequest, write: TableWrite, database: str) -> None:
-    schema, _, name = write.table.rpartition(".")
-    upsert = request.mode == "upsert"
-    columns = [f"{quote(column)} {column_type(kind, in_key=upsert and column in request.key)}" for column, kind in request.columns.items()]
-    extra = {write.version_column: "bigint", write.archive_column: "boolean not null default false"}
-    if not upsert:
-        extra = {write.message_column: "varchar(200)"}
-    columns += [f"{quote(column)} {kind}" for column, kind in extra.items() if column not in request.columns]
-    if request.key and upsert:
-        columns.append(f"primary key ({', '.join(map(quote, request.key))})")
-    fetch(connection, f"create table if not exists {quote(schema or database)}.{quote(name)} ({', '.join(columns)}) engine = InnoDB", ())

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from treaty.connectors.interface import DeliveryItem, ItemResult
+from treaty.connectors.interface import DeliveryItem
 from treaty.connectors.mariadb.session import ClientConnection, base_type, fetch, identifier, quote
 from treaty.connectors.mariadb.values import parameter_of
 from treaty.connectors.tables.catalogue import Table
 from treaty.connectors.tables.settings import TableWrite
-from treaty.connectors.tables.writing import Results, ensure_upserts, result_of
+from treaty.connectors.tables.statements import GuardedUpsert, MessageInsert
 
 TEXT = "longtext character set utf8mb4 collate utf8mb4_bin"
 
@@ -45,45 +45,30 @@ class Items:
             cursor.executemany(self._insert, rows)
 
 
-class Upsert:
-    """Upserts, deletes and archives, guarded by version in a column of the table or in a side table."""
+class Upsert(GuardedUpsert):
+    """Upserts, deletes and archives."""
 
     def __init__(
         self, connection: ClientConnection, table: Table, columns: tuple[str, ...], key: tuple[str, ...], write: TableWrite, side: Table | None
     ) -> None:
+        super().__init__(table, columns, key, write, side)
         self._connection = connection
-        self._table = table
-        self._key = key
-        self._write = write
-        self._side = side
         key_type = side.columns["delivery_key"].type if side is not None else TEXT
-        self._items = Items(connection, table, (*columns, *(name for name in key if name not in columns)), key_type)
+        self._items = Items(connection, table, self._columns, key_type)
         self._matches = " and ".join(f"t.{quote(name)} = i.{self._place(name)}" for name in key)
         version = f"t.{quote(write.version_column)}"
         self._newer = "i.due" if side is not None else f"({version} is null or {version} < i.version)"
 
-    def apply(self, items: Sequence[DeliveryItem]) -> Results:
-        """Write the items; the versions found afterwards tell what became of each."""
+    def _load(self, items: Sequence[DeliveryItem]) -> None:
         self._items.load(items, self._key)
-        if self._side is not None:
-            self._advance_side(self._side)
-        operations = {item.op for item in items}
-        if "upsert" in operations:
-            self._upsert()
-        if "delete" in operations:
-            self._run(f"delete t from {identifier(self._table)} t join treaty_items i on {self._matches} where i.op = 'delete' and {self._newer}")
-        if "archive" in operations:
-            self._archive()
-        return self._results(items)
 
     def _place(self, name: str) -> str:
-        return f"c{self._items.columns.index(name)}"
+        return f"c{self._columns.index(name)}"
 
     def _run(self, statement: str) -> None:
         fetch(self._connection, statement, ())  # with parameters, though none: quoted names hold %% for %
 
     def _advance_side(self, side: Table) -> None:
-        """Advance the versions beside, and mark which items are due by it."""
         name = identifier(side)
         self._run("update treaty_items set due = false")
         self._run(f"select 1 from {name} s join treaty_items i on s.delivery_key = i.delivery_key for update")
@@ -99,7 +84,7 @@ class Upsert:
         )
 
     def _upsert(self) -> None:
-        names = self._items.columns
+        names = self._columns
         sets = [f"t.{quote(name)} = i.{self._place(name)}" for name in names if name not in self._key]
         into, values = [quote(name) for name in names], [f"i.{self._place(name)}" for name in names]
         if self._side is None:
@@ -115,6 +100,9 @@ class Upsert:
             f"left join {identifier(self._table)} t on {self._matches} where i.op = 'upsert' and i.due and t.{quote(self._key[0])} is null order by i.item"
         )
 
+    def _delete(self) -> None:
+        self._run(f"delete t from {identifier(self._table)} t join treaty_items i on {self._matches} where i.op = 'delete' and {self._newer}")
+
     def _archive(self) -> None:
         column = self._table.find(self._write.archive_column, "archive_column")
         sets = [f"t.{quote(column.name)} = {'utc_timestamp(6)' if column.category == 'D' else 'true'}"]
@@ -124,7 +112,7 @@ class Upsert:
             f"update {identifier(self._table)} t join treaty_items i on {self._matches} set {', '.join(sets)} where i.op = 'archive' and {self._newer}"
         )
 
-    def _results(self, items: Sequence[DeliveryItem]) -> Results:
+    def _versions(self) -> dict[int, tuple[int | None, str | None]]:
         remote = f"t.{quote(self._write.id_column)}" if self._write.id_column else "null"
         version = f"t.{quote(self._write.version_column)}"
         join = ""
@@ -138,28 +126,24 @@ class Upsert:
             f"left join {identifier(self._table)} t on {self._matches}",
             (),
         )
-        there = {int(row[0]): (int(row[1]) if row[1] is not None else None, None if row[2] is None else str(row[2])) for row in rows}
         if any(str(row[3]) == "0" for row in rows):
             raise ValueError("another row has this key in other letters, and the table's collation does not tell them apart")
-        nothing = (None, None)
-        return [(item, result_of(item, *there.get(number, nothing))) for number, item in enumerate(items)]
+        return {int(row[0]): (int(row[1]) if row[1] is not None else None, None if row[2] is None else str(row[2])) for row in rows}
 
 
-class Insert:
-    """Inserts that may come twice: each carries its message's id, and where that is unique a second one changes nothing."""
+class Insert(MessageInsert):
+    """Inserts that may come twice."""
 
     def __init__(self, connection: ClientConnection, table: Table, columns: tuple[str, ...], write: TableWrite, unique_message: bool) -> None:
+        super().__init__(table, columns, write, unique_message)
         self._connection = connection
-        self._table = table
-        self._message = write.message_column if write.message_column in table.columns else None
-        self._unique = unique_message
         self._items = Items(connection, table, columns)
 
-    def apply(self, items: Sequence[DeliveryItem]) -> Results:
-        """Insert the items as they are: deletes cannot be told to a table of messages."""
-        ensure_upserts(items)
+    def _load(self, items: Sequence[DeliveryItem]) -> None:
         self._items.load(items)
-        into = [quote(name) for name in self._items.columns]
+
+    def _insert(self) -> None:
+        into = [quote(name) for name in self._columns]
         values = [f"i.c{number}" for number in range(len(into))]
         where = ""
         if self._message is not None:
@@ -173,4 +157,3 @@ class Insert:
             f"insert into {identifier(self._table)} ({', '.join(into)}) select {', '.join(values)} from treaty_items i {where} order by i.item",
             (),
         )
-        return [(item, ItemResult(item.delivery_key, "acknowledged")) for item in items]

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from treaty.connectors.egress import Destination, ensure_allowed
 from treaty.connectors.interface import Site
 from treaty.connectors.postgresql import PostgresqlConnection
 from treaty.connectors.postgresql.reference import take_apart
 from treaty.connectors.secrets import redact
-from treaty.connectors.tables.catalogue import Column, Table, ensure_found, find_authority
+from treaty.connectors.tables.catalogue import Column, Table, find_authority
 from treaty.errors import RetryError, StopError, TreatyError
 from treaty.sessions.clients import ClientConnection, DatabaseError, OperationalError, connect_client, parse_conninfo, sql
 
@@ -82,6 +83,15 @@ def as_treaty_error(error: DatabaseError) -> TreatyError:
     return StopError(f"PostgreSQL: {explain_error(error)} [{state}].", remedy="Mend the table, the rights or the stream's settings.")
 
 
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turn the driver's errors into Treaty's."""
+    try:
+        yield
+    except DatabaseError as error:
+        raise as_treaty_error(error) from None
+
+
 def connection_error(error: OperationalError) -> TreatyError:
     """Return what a refused connection means. Drivers give no SQLSTATE here, only the server's words."""
     lines = [each.strip() for each in str(error).splitlines() if each.strip() and not each.strip().endswith("?")]  # "Is the server running …?" is a guess
@@ -105,12 +115,7 @@ def split_name(name: str) -> tuple[str, str]:
     return schema or "public", table
 
 
-def find_table(connection: ClientConnection, name: str) -> Table:
-    """Return the table or view. Raises StopError where there is none that this user may see."""
-    return ensure_found(find_table_if_there(connection, name), name)
-
-
-def find_table_if_there(connection: ClientConnection, name: str) -> Table | None:
+def find_table(connection: ClientConnection, name: str) -> Table | None:
     """Return the table or view, or None."""
     schema, table = split_name(name)
     rows = connection.execute(

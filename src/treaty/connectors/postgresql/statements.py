@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from treaty.connectors.interface import DeliveryItem, ItemResult
+from treaty.connectors.interface import DeliveryItem
 from treaty.connectors.postgresql.session import identifier, typed
 from treaty.connectors.postgresql.values import value_text
 from treaty.connectors.tables.catalogue import Table
 from treaty.connectors.tables.settings import TableWrite
-from treaty.connectors.tables.writing import Results, ensure_upserts, result_of
+from treaty.connectors.tables.statements import GuardedUpsert, MessageInsert
 from treaty.sessions.clients import ClientConnection, sql
 
 ITEMS = sql.Identifier("treaty_items")  # temporary: dropped at the end of the transaction
@@ -37,32 +37,17 @@ def _cast(table: Table, columns: Sequence[str], number: int) -> sql.Composable:
     return typed(sql.Identifier("i", f"c{number}"), table.columns[columns[number]].type)
 
 
-class Upsert:
-    """Upserts, deletes and archives, guarded by version in a column of the table or in a side table."""
+class Upsert(GuardedUpsert):
+    """Upserts, deletes and archives."""
 
     def __init__(
         self, connection: ClientConnection, table: Table, columns: tuple[str, ...], key: tuple[str, ...], write: TableWrite, side: Table | None
     ) -> None:
+        super().__init__(table, columns, key, write, side)
         self._connection = connection
-        self._table = table
-        self._columns = (*columns, *(name for name in key if name not in columns))
-        self._key = key
-        self._write = write
-        self._side = side
 
-    def apply(self, items: Sequence[DeliveryItem]) -> Results:
-        """Write the items; the versions found afterwards tell what became of each."""
+    def _load(self, items: Sequence[DeliveryItem]) -> None:
         _load(self._connection, self._table, self._columns, items)
-        if self._side is not None:
-            self._advance_side(self._side)
-        operations = {item.op for item in items}
-        if "upsert" in operations:
-            self._connection.execute(self._upsert())
-        if "delete" in operations:
-            self._connection.execute(self._delete())
-        if "archive" in operations:
-            self._connection.execute(self._archive())
-        return self._results(items)
 
     def _matches(self) -> sql.Composable:
         """The row of an item: equal in all key columns."""
@@ -97,7 +82,7 @@ class Upsert:
             ).format(items=ITEMS, side=identifier(side))
         )
 
-    def _upsert(self) -> sql.Composed:
+    def _upsert(self) -> None:
         names = [sql.Identifier(name) for name in self._columns]
         values = [_cast(self._table, self._columns, number) for number in range(len(self._columns))]
         changed = [name for name in self._columns if name not in self._key]
@@ -109,25 +94,31 @@ class Upsert:
         conflict: sql.Composable = sql.SQL("do update set {} where {}").format(sets, self._newer(sql.Identifier("excluded", self._write.version_column)))
         if not changed:
             conflict = sql.SQL("do nothing")
-        return sql.SQL("insert into {} as t ({}) select {} from {} i where {} on conflict ({}) {}").format(
-            identifier(self._table), COMMA.join(names), COMMA.join(values), ITEMS, self._wanted("upsert"), COMMA.join(map(sql.Identifier, self._key)), conflict
+        self._connection.execute(
+            sql.SQL("insert into {} as t ({}) select {} from {} i where {} on conflict ({}) {}").format(
+                identifier(self._table), COMMA.join(names), COMMA.join(values), ITEMS, self._wanted("upsert"), COMMA.join(map(sql.Identifier, self._key)), conflict
+            )
         )  # fmt: skip
 
-    def _delete(self) -> sql.Composed:
-        return sql.SQL("delete from {} t using {} i where {} and {} and {}").format(
-            identifier(self._table), ITEMS, self._wanted("delete"), self._matches(), self._newer(sql.SQL("i.version"))
+    def _delete(self) -> None:
+        self._connection.execute(
+            sql.SQL("delete from {} t using {} i where {} and {} and {}").format(
+                identifier(self._table), ITEMS, self._wanted("delete"), self._matches(), self._newer(sql.SQL("i.version"))
+            )
         )
 
-    def _archive(self) -> sql.Composed:
+    def _archive(self) -> None:
         column = self._table.find(self._write.archive_column, "archive_column")
         sets = [sql.SQL("{} = {}").format(sql.Identifier(column.name), sql.SQL("true" if column.category == "B" else "transaction_timestamp()"))]
         if self._side is None:
             sets.append(sql.SQL("{} = i.version").format(sql.Identifier(self._write.version_column)))
-        return sql.SQL("update {} t set {} from {} i where {} and {} and {}").format(
-            identifier(self._table), COMMA.join(sets), ITEMS, self._wanted("archive"), self._matches(), self._newer(sql.SQL("i.version"))
+        self._connection.execute(
+            sql.SQL("update {} t set {} from {} i where {} and {} and {}").format(
+                identifier(self._table), COMMA.join(sets), ITEMS, self._wanted("archive"), self._matches(), self._newer(sql.SQL("i.version"))
+            )
         )
 
-    def _results(self, items: Sequence[DeliveryItem]) -> Results:
+    def _versions(self) -> dict[int, tuple[int | None, str | None]]:
         remote = typed(sql.Identifier("t", self._write.id_column) if self._write.id_column else sql.SQL("null"), "text")
         if self._side is None:
             version, join = sql.Identifier("t", self._write.version_column), sql.Composed([])
@@ -136,25 +127,20 @@ class Upsert:
         rows = self._connection.execute(
             sql.SQL("select i.item, {}, {} from {} i {} left join {} t on {}").format(version, remote, ITEMS, join, identifier(self._table), self._matches())
         ).fetchall()
-        there = {int(row[0]): (row[1], row[2]) for row in rows}
-        nothing = (None, None)
-        return [(item, result_of(item, *there.get(number, nothing))) for number, item in enumerate(items)]
+        return {int(row[0]): (row[1], row[2]) for row in rows}
 
 
-class Insert:
-    """Inserts that may come twice: each carries its message's id, and where that is unique a second one changes nothing."""
+class Insert(MessageInsert):
+    """Inserts that may come twice."""
 
     def __init__(self, connection: ClientConnection, table: Table, columns: tuple[str, ...], write: TableWrite, unique_message: bool) -> None:
+        super().__init__(table, columns, write, unique_message)
         self._connection = connection
-        self._table = table
-        self._columns = columns
-        self._message = write.message_column if write.message_column in table.columns else None
-        self._unique = unique_message
 
-    def apply(self, items: Sequence[DeliveryItem]) -> Results:
-        """Insert the items as they are: deletes cannot be told to a table of messages."""
-        ensure_upserts(items)
+    def _load(self, items: Sequence[DeliveryItem]) -> None:
         _load(self._connection, self._table, self._columns, items)
+
+    def _insert(self) -> None:
         names = [sql.Identifier(name) for name in self._columns]
         values = [_cast(self._table, self._columns, number) for number in range(len(self._columns))]
         if self._message is not None:
@@ -166,4 +152,3 @@ class Insert:
                 identifier(self._table), COMMA.join(names), COMMA.join(values), ITEMS, conflict
             )
         )
-        return [(item, ItemResult(item.delivery_key, "acknowledged")) for item in items]
