@@ -225,6 +225,8 @@ def test_sftp_speaks_only_to_the_server_it_knows(tmp_path: Path, sshd: Sshd) -> 
         subject.open(private_key=f"file:{sshd.private_key.with_name('host')}").check()
     with pytest.raises(StopError, match="it is not there"):
         subject.open(folder=f"sftp://localhost:{sshd.port}/no/such/folder").check()
+    with pytest.raises(StopError, match="from 1 to 65535"):
+        subject.open(folder="sftp://localhost:99999/x")
     with pytest.raises(StopError, match="no private key"):
         subject.open(private_key="env:TREATY_TEST_SECRET").check()
 

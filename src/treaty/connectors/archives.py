@@ -6,16 +6,13 @@ is no file, has a name that leads out or that another one has, or is not what th
 
 from __future__ import annotations
 
-import contextlib
 import functools
 import gzip
-import hashlib
 import io
 import itertools
 import re
 import stat
 import struct
-import tempfile
 import zipfile
 import zlib
 from collections import Counter
@@ -25,7 +22,8 @@ from pathlib import Path
 from typing import IO, TYPE_CHECKING, cast
 
 from treaty.connectors.exceeded import limit_exceeded
-from treaty.connectors.folders import SMALL_BYTES, Copy, glob_expression
+from treaty.connectors.folders import Copy, glob_expression
+from treaty.connectors.spools import Spool
 from treaty.errors import SetAsideError
 from treaty.project.declarations import Limits
 
@@ -120,33 +118,20 @@ def _members(name: str, copy: Copy, wanted: re.Pattern[str], budget: Budget, spo
 
 def _take(opening: Callable[[], IO[bytes]], budget: Budget, spool: Path) -> Copy:
     """Stream one member into memory, or to a name of ours, counting what comes out."""
-    digest = hashlib.sha256()
-    size = 0
-    held = bytearray()
-    with contextlib.ExitStack() as stack:
-        file: IO[bytes] | None = None
-        try:
-            source = stack.enter_context(opening())
-            while piece := source.read(PIECE_BYTES):
-                budget.spend(len(piece))
-                size += len(piece)
-                digest.update(piece)
-                if file is None and size > SMALL_BYTES:
-                    file = stack.enter_context(tempfile.NamedTemporaryFile(dir=spool, prefix="member-", delete=False))
-                    file.write(held)
-                    held.clear()
-                if file is None:
-                    held += piece
-                else:
-                    file.write(piece)
-        except BaseException as error:
-            if file is not None:
-                Path(file.name).unlink(missing_ok=True)
-            if not isinstance(error, BROKEN):
-                raise
-            told = (str(error) or type(error).__name__).removesuffix(".")[:200]
-            raise SetAsideError("bad-archive", f"it cannot be unpacked: {told}.", remedy="Have it packed and sent again.") from None
-        return Copy(bytes(held) if file is None else Path(file.name), digest.hexdigest(), size, "")
+    taken = Spool(spool)
+    try:
+        with opening() as source:
+            taken.fill(_counted(source, budget))
+    except BROKEN as error:
+        told = (str(error) or type(error).__name__).removesuffix(".")[:200]
+        raise SetAsideError("bad-archive", f"it cannot be unpacked: {told}.", remedy="Have it packed and sent again.") from None
+    return Copy(taken.content(), taken.sha256(), taken.size_bytes, "")
+
+
+def _counted(source: IO[bytes], budget: Budget) -> Iterator[bytes]:
+    while piece := source.read(PIECE_BYTES):
+        budget.spend(len(piece))
+        yield piece
 
 
 def _stream_member(name: str, copy: Copy, budget: Budget) -> Iterator[tuple[str, Callable[[], IO[bytes]]]]:

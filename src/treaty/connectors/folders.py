@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from treaty.connectors.spools import SMALL_BYTES
 from treaty.errors import StopError
 
 CHUNK_BYTES = 4 * 1024 * 1024
-SMALL_BYTES = 1024 * 1024  # up to this a copy is kept in memory
 RACY_SECONDS = 2  # a file changed so lately may change again within its clock's tick: its stamp proves nothing
 TICK_SECONDS = 0.02  # file systems stamp changes by the kernel's tick, of 10 ms at most
 ATTEMPTS = 3

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-import time
+import errno
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
+from urllib.parse import SplitResult
 
-from treaty.connectors.folders import CHUNK_BYTES, SMALL_BYTES, ChangedWhileRead, Copy, FoundFile, name_filter
+from treaty.connectors.folders import CHUNK_BYTES, ChangedWhileRead, Copy, FoundFile, name_filter
+from treaty.connectors.spools import Spool
 from treaty.errors import RetryError, StopError, TreatyError
 
 Read = Callable[[int], bytes]  # the next bytes of an open file, at most so many; none at its end
@@ -60,6 +60,8 @@ class RemoteFolder(ABC):
         except (TreatyError, ChangedWhileRead):
             raise
         except Exception as error:  # the libraries raise of their own, of asyncio's and of each other's
+            if isinstance(error, OSError) and error.errno == errno.ENOSPC:  # our own disk
+                raise
             raise _own(error) or self._problem(error, f"{self.shown}: {what}") from error
 
     def _problem(self, error: Exception, where: str) -> TreatyError:
@@ -86,6 +88,14 @@ class RemoteFolder(ABC):
     def _disconnect(self) -> None: ...
 
 
+def port_of(told: SplitResult, default: int) -> int:
+    """Return the port of an address. Raises StopError for what is no port."""
+    try:
+        return told.port or default
+    except ValueError as error:
+        raise StopError(f"{told.scheme}://{told.hostname}: {error}.", remedy="Write a port from 1 to 65535.") from None
+
+
 def _own(error: BaseException) -> TreatyError | None:
     """Return the error of Treaty's that a library has wrapped: the egress gate speaks from within it."""
     seen: BaseException | None = error
@@ -96,23 +106,11 @@ def _own(error: BaseException) -> TreatyError | None:
     return None
 
 
-def _copy(read: Read, file: FoundFile, spool: Path) -> Copy:
+def _copy(read: Read, file: FoundFile, folder: Path) -> Copy:
     """Take exactly the bytes that were listed: one more or one less is another file."""
-    digest = hashlib.sha256()
-    if file.size_bytes <= SMALL_BYTES:
-        data = b"".join(_pieces(read, file))
-        digest.update(data)
-        return Copy(data, digest.hexdigest(), len(data), file.stamp)
-    path = spool / f"{os.getpid()}-remote-{time.monotonic_ns()}"
-    try:
-        with path.open("xb") as target:
-            for piece in _pieces(read, file):
-                digest.update(piece)
-                target.write(piece)
-    except BaseException:
-        path.unlink(missing_ok=True)
-        raise
-    return Copy(path, digest.hexdigest(), file.size_bytes, file.stamp)
+    spool = Spool(folder)
+    spool.fill(_pieces(read, file))
+    return Copy(spool.content(), spool.sha256(), spool.size_bytes, file.stamp)
 
 
 def _pieces(read: Read, file: FoundFile) -> Iterator[bytes]:

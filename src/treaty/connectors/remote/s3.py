@@ -17,7 +17,7 @@ from s3fs.utils import FileExpired
 from treaty.connectors.egress import ensure_allowed
 from treaty.connectors.files import FilesConnection
 from treaty.connectors.folders import CHUNK_BYTES, ChangedWhileRead, FoundFile
-from treaty.connectors.remote.folder import DEADLINE_SECONDS, Read, RemoteFolder
+from treaty.connectors.remote.folder import DEADLINE_SECONDS, Read, RemoteFolder, port_of
 from treaty.errors import StopError, TreatyError
 
 ATTEMPTS = 4
@@ -70,7 +70,7 @@ class S3Folder(RemoteFolder):
         told = urlsplit(self._endpoint)
         if told.scheme not in ("https", "http") or not told.hostname or told.username is not None:
             raise StopError("connection.endpoint is not the plain address of a server.", remedy="Write it like https://s3.example.com.")
-        port = told.port or (443 if told.scheme == "https" else 80)
+        port = port_of(told, 443 if told.scheme == "https" else 80)
         to = ensure_allowed(told.hostname, port, [(told.hostname, port)])
         if told.scheme == "http" and not to.private:
             raise StopError("connection.endpoint is http, which anyone on the way can read.", remedy="Write https.")

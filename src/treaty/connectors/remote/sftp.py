@@ -16,7 +16,7 @@ from sshfs import SSHFileSystem
 from treaty.connectors.egress import ensure_allowed
 from treaty.connectors.files import FilesConnection
 from treaty.connectors.folders import ChangedWhileRead, FoundFile
-from treaty.connectors.remote.folder import DEADLINE_SECONDS, Read, RemoteFolder
+from treaty.connectors.remote.folder import DEADLINE_SECONDS, Read, RemoteFolder, port_of
 from treaty.errors import StopError, TreatyError
 
 PORT = 22
@@ -34,7 +34,7 @@ class SftpFolder(RemoteFolder):
 
     def __init__(self, connection: FilesConnection) -> None:
         told = urlsplit(connection.folder)
-        self._host, self._port = told.hostname or "", told.port or PORT
+        self._host, self._port = told.hostname or "", port_of(told, PORT)
         super().__init__(f"sftp://{self._host}:{self._port}{told.path}")
         if not self._host or told.username is not None or told.query or told.fragment:
             raise StopError(

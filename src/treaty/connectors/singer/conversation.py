@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import BinaryIO
 
 import orjson
 
 from treaty.connectors.batches import document_batches
 from treaty.connectors.exceeded import limit_exceeded
-from treaty.connectors.folders import SMALL_BYTES
 from treaty.connectors.interface import Arrival, Refusal, Rows, StreamRequest
 from treaty.connectors.json_records import RecordParser
 from treaty.connectors.secrets import redact
 from treaty.connectors.singer import SingerRead
+from treaty.connectors.spools import Spool
 from treaty.errors import SetAsideError, StopError
 from treaty.project.declarations import Limits
 
@@ -26,60 +23,18 @@ ENVELOPE_BYTES = 65_536  # what a message may add to its record
 ARRIVAL_BYTES = 64 * 1024 * 1024
 
 
-class _Spool:
-    """Bytes that are written and then read again: in memory while they are few, else in a file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._target: BinaryIO = io.BytesIO()
-        self.size_bytes = 0
-
-    def write(self, data: bytes) -> None:
-        """Add to the bytes."""
-        self.size_bytes += len(data)
-        if isinstance(self._target, io.BytesIO) and self.size_bytes > SMALL_BYTES:
-            held = self._target.getvalue()
-            self._target = self._path.open("xb")
-            self._target.write(held)
-        self._target.write(data)
-
-    def content(self) -> Path | bytes:
-        """Return the bytes, or the file that holds them."""
-        if isinstance(self._target, io.BytesIO):
-            return self._target.getvalue()
-        self._target.flush()
-        return self._path
-
-    def open(self) -> BinaryIO:
-        """Open the bytes for reading."""
-        content = self.content()
-        return io.BytesIO(content) if isinstance(content, bytes) else content.open("rb")
-
-    def remove(self) -> None:
-        """Let go of the file."""
-        self._target.close()
-        self._path.unlink(missing_ok=True)
-
-
 class _Page:
     """The messages of one arrival: as they were said, and their records."""
 
     def __init__(self, folder: Path) -> None:
-        self._said, self._documents = _Spool(folder / "said"), _Spool(folder / "documents")
-        self._digest = hashlib.sha256()
+        self.said, self._documents = Spool(folder), Spool(folder)
         self.refusals: list[Refusal] = []
         self.messages = 0
         self.state: bytes | None = None  # the last STATE message
 
-    @property
-    def size_bytes(self) -> int:
-        """How much was said."""
-        return self._said.size_bytes
-
     def say(self, line: bytes) -> None:
         """Keep a message."""
-        self._digest.update(line + b"\n")
-        self._said.write(line + b"\n")
+        self.said.write(line + b"\n")
 
     def add(self, line: bytes, record: bytes | None) -> None:
         """Keep the message of a record, and the record where it is one."""
@@ -93,14 +48,6 @@ class _Page:
         self.add(line, None)
         self.refusals.append(Refusal(self.messages, error.reason, str(error), line[:200].decode("utf-8", "replace")[:200]))
 
-    def sha256(self) -> str:
-        """Return the hash of what was said."""
-        return self._digest.hexdigest()
-
-    def content(self) -> Path | bytes:
-        """Return what was said."""
-        return self._said.content()
-
     def documents(self) -> Iterator[tuple[int, bytes]]:
         """Yield the records with their places."""
         with self._documents.open() as lines:
@@ -108,10 +55,10 @@ class _Page:
                 place, _, record = line.rstrip(b"\n").partition(b"\t")
                 yield int(place), record
 
-    def remove(self) -> None:
-        """Let go of it."""
-        self._said.remove()
-        self._documents.remove()
+    def discard(self) -> None:
+        """Remove its files."""
+        self.said.discard()
+        self._documents.discard()
 
 
 class Conversation:
@@ -133,13 +80,15 @@ class Conversation:
             for line in lines:
                 if line.strip():
                     due = self._take(line)
-                    if self._page.size_bytes > limits.file_bytes:
+                    if self._page.said.size_bytes > limits.file_bytes:
                         raise StopError(str(limit_exceeded(limits, "file_bytes", "the tap's arrival is larger than")))
-                    if not snapshot and (self._page.size_bytes > ARRIVAL_BYTES or (due and self._page.messages >= self._read.page_rows)):
+                    if not snapshot and (
+                        self._page.said.size_bytes > ARRIVAL_BYTES or (due and self._page.messages >= self._read.page_rows)
+                    ):
                         yield from self._arrive(complete=False)
             yield from self._arrive(complete=snapshot)
         finally:
-            self._page.remove()
+            self._page.discard()
 
     def _take(self, line: bytes) -> bool:
         """Take one message; tell whether it was a state."""
@@ -203,14 +152,14 @@ class Conversation:
         empty = not page.messages and self._cursor == self._given and not (complete and origin in self._request.known)
         if not empty:
             self._pages += 1
-            if page.sha256() != self._request.known.get(origin):
+            if page.said.sha256() != self._request.known.get(origin):
                 self._given = self._cursor
                 yield Arrival(
-                    origin=origin, content=page.content(), sha256=page.sha256(), size_bytes=page.size_bytes,
+                    origin=origin, content=page.said.content(), sha256=page.said.sha256(), size_bytes=page.said.size_bytes,
                     records=Rows(document_batches(page.documents()), None), cursor=self._cursor, refusals=page.refusals,
                     complete_snapshot=complete and not page.refusals, details={"format": "singer", "encoding": "utf-8"},
                 )  # fmt: skip
-        page.remove()
+        page.discard()
         self._page = _Page(self._spool)
 
 

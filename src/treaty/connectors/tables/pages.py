@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import mmap
 import re
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -18,9 +16,9 @@ import pyarrow.csv as pa_csv
 from treaty.connectors.batches import LOCATOR, table_batches
 from treaty.connectors.exceeded import limit_exceeded
 from treaty.connectors.interface import Refusal
+from treaty.connectors.spools import Spool
 from treaty.project.declarations import Limits
 
-SMALL_BYTES = 1024 * 1024
 BLOCK_BYTES = 4 * 1024 * 1024
 VALUE = re.compile(rb'("(?:[^"]+|"")*")?([,\n])')
 
@@ -36,29 +34,13 @@ class Page:
         self._last: tuple[str, ...] | None = None
         self._limits = limits
         self.refusals: list[Refusal] = []
-        digest = hashlib.sha256()
-        pieces: list[bytes] = []
-        self.size_bytes = 0
-        path = spool / f"page-{time.monotonic_ns()}"
-        with ExitStack() as stack:
-            target: Any = None
-            for data in content:
-                digest.update(data)
-                self.size_bytes += len(data)
-                if target is None:
-                    pieces.append(data)
-                    if self.size_bytes > SMALL_BYTES:
-                        target = stack.enter_context(path.open("xb"))
-                        target.writelines(pieces)
-                else:
-                    target.write(data)
-        self.content: Path | bytes = b"".join(pieces) if target is None else path
-        self.sha256 = digest.hexdigest()
+        self._spool = Spool(spool)
+        self._spool.fill(content)
+        self.content, self.sha256, self.size_bytes = self._spool.content(), self._spool.sha256(), self._spool.size_bytes
 
     def discard(self) -> None:
         """Remove the private file."""
-        if isinstance(self.content, Path):
-            self.content.unlink(missing_ok=True)
+        self._spool.discard()
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the rows within limits; the others become refusals."""
