@@ -33,7 +33,7 @@ def crm(folder, token):
     print("not a message")
 
     @dlt.resource(primary_key="id")
-    def person(number=dlt.sources.incremental("number", initial_value=0)):
+    def person(number=dlt.sources.incremental("number", initial_value=0, primary_key="number")):
         for path in sorted(pathlib.Path(folder).glob("*.json")):
             if int(path.stem) >= number.last_value:
                 yield [{"number": int(path.stem), **each} for each in json.loads(path.read_text())]
