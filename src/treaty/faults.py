@@ -34,6 +34,8 @@ FAULT_POINTS: dict[str, str] = {
     "land.pre_prepare": "an arrival is open, nothing has been read from it",
     "land.pre_commit": "the landed rows are prepared as files, nothing is committed",
     "land.post_commit": "the landed rows and the cursor are committed",
+    "hand_over.pre_commit": "records of a shared stream are told apart by client, nothing is committed",
+    "hand_over.post_commit": "whom each record of a shared stream goes to is committed, no client has it",
     "conform.pre_query": "a batch has its number and its rows are chosen, nothing is conformed",
     "conform.done": "a batch is conformed into files",
     "resolve.done": "a batch is resolved, nothing of it is prepared for the commit",

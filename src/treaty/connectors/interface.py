@@ -80,6 +80,7 @@ class Arrival:
     refusals: list[Refusal] = field(default_factory=list)
     complete_snapshot: bool = False  # this arrival holds every record that the stream has now; false as soon as one is refused
     details: Mapping[str, str] = field(default_factory=dict)  # dialect, encoding, `stamp`, as found out or told
+    records_bytes: int = 0  # what the records come to, where that is more than ``size_bytes``: beyond a limit they are streamed
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.lineage import children
 from treaty.connectors.shapes import Shape, add_payloads, shape_of_object
 from treaty.errors import TreatyError
+from treaty.lake.handing_over import HANDED_OVER
 from treaty.lake.objects import find_object, read_object
 from treaty.lake.receipts import LandedArrival, landed_payloads
 from treaty.lake.scope import OneClient
@@ -141,6 +142,8 @@ def _shaped(session: Session, arrival: LandedArrival, stream: Stream, limits: Li
 
 def _read_again(session: Session, arrival: LandedArrival, stream: Stream, limits: Limits) -> Shape | None:
     scope = OneClient(arrival.client)
+    if HANDED_OVER in arrival.details:
+        return None
     try:
         if find_object(session, scope, arrival.object_hash).size_bytes > MOST_BYTES:
             return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
+from treaty.compiler.compiled import CompiledStream
 from treaty.compiler.mapping import compile_stream
 from treaty.connectors.interface import Arrival, Cursor, Site, StreamRequest
 from treaty.connectors.registry import open_source
@@ -69,14 +70,10 @@ def extract(
                 frozen.append(error)
                 return
 
-    def identity(columns: tuple[str, ...] | None) -> Identification:
-        physical = frozenset(column_name(each) for each in columns or ())
-        return identify(compiled, Inputs("1970-01-01", column_name, physical))
-
     request = LandingRequest(
         system_name,
         stream_name,
-        identity,
+        identity_of(compiled),
         snapshot_deletes=stream.deletes.mode == "snapshot",
         guard_percent=stream.deletes.guard_percent,
         mappings=mappings,
@@ -92,3 +89,13 @@ def extract(
     return Extracted(
         name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes, tuple(result.batches), next(iter(frozen), None)
     )
+
+
+def identity_of(compiled: CompiledStream) -> Callable[[tuple[str, ...] | None], Identification]:
+    """Return the function that gives, for the columns of an arrival (None for documents), how its records are identified."""
+
+    def identity(columns: tuple[str, ...] | None) -> Identification:
+        physical = frozenset(column_name(each) for each in columns or ())
+        return identify(compiled, Inputs("1970-01-01", column_name, physical))
+
+    return identity

@@ -17,6 +17,7 @@ from treaty.errors import RetryError, StopError
 from treaty.flows.conforming import conform, mapping_position, next_generation, nothing_pending
 from treaty.flows.corrections import conform_corrections
 from treaty.flows.delivering import deliver
+from treaty.flows.handing_over import SharedReading, receive
 from treaty.flows.landing import Extracted, extract
 from treaty.flows.removed_paths import look_for_removed
 from treaty.flows.results import DecisionCount, DeliveryResult, FlowResult, Problem, StreamResult
@@ -27,7 +28,7 @@ from treaty.lake.scope import OneClient
 from treaty.project.declarations import ClientProject, Flow
 from treaty.project.findings import Finding, Severity
 from treaty.project.loading import Project
-from treaty.project.overlays import client_project, clients
+from treaty.project.overlays import client_project, clients, is_handed_over
 from treaty.sessions import Session
 
 Progress: TypeAlias = Callable[[str], None]
@@ -52,16 +53,17 @@ class RunSettings:
 
 def run_flows(session: Session, project: Project, settings: RunSettings) -> tuple[FlowResult, ...]:
     """Run every flow of every client that ``settings`` names (all where it names none)."""
-    results = []
+    results: list[FlowResult] = []
     shared = SharedMappings()
+    reading = SharedReading(session, project, settings.site, settings.applied_id, settings.as_of, settings.progress)
     for client in clients(project):
         if settings.client not in (None, client):
             continue
         resultant = client_project(project, client)
         for flow in resultant.flows.values():
             if settings.flow in (None, flow.name):
-                results.append(_run_flow(session, resultant, flow, settings, shared))
-    return tuple(results)
+                results.append(_run_flow(session, resultant, flow, settings, shared, reading))
+    return (*reading.results(), *results)
 
 
 @dataclass(slots=True)
@@ -106,7 +108,7 @@ class _Inbound:
         return conform(next_generation(self.session, self.project, self.compiled, self.settings.applied_id, self.settings.as_of))
 
 
-def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: RunSettings, shared: SharedMappings) -> FlowResult:
+def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: RunSettings, shared: SharedMappings, reading: SharedReading) -> FlowResult:
     names = [name for name in flow.mappings if name in project.mappings and project.mappings[name].inbound]
     inbound = [_Inbound(session, project, name, settings, shared, mapping_position(session, project.client, name)) for name in names]
     outbound = [compile_outbound(project, name) for name in flow.mappings if name in project.mappings and not project.mappings[name].inbound]
@@ -115,7 +117,7 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
     if problems:
         return FlowResult(flow.name, project.client, problems=tuple(problems))
     register_hooks(session.duck, project.hooks.values(), project.settings.limits.hook_seconds)
-    landed, problems = _extract_all(session, project, flow, inbound, settings)
+    landed, problems = _extract_all(session, project, flow, inbound, settings, reading)
     batches = {name: each.batches for name, each in landed.items()}
     streams = []
     for mapping in inbound:
@@ -152,7 +154,7 @@ def _broken(name: str, findings: Sequence[Finding]) -> list[Problem]:
 
 
 def _extract_all(
-    session: Session, project: ClientProject, flow: Flow, mappings: Sequence[_Inbound], settings: RunSettings
+    session: Session, project: ClientProject, flow: Flow, mappings: Sequence[_Inbound], settings: RunSettings, shared: SharedReading
 ) -> tuple[dict[str, Extracted], list[Problem]]:
     """Land every stream that the mappings read, those that are looked up or joined first."""
     names = [name for each in mappings for name in each.references] + [each.stream for each in mappings]
@@ -164,7 +166,11 @@ def _extract_all(
             reading = tuple(ReadingMapping(each.name, int(each.done.get("generation", 1)), each.model) for each in mappings if each.stream == name)
             declared = project.stream(name)
             policy = flow.drift or (declared.drift if declared else "evolve")
-            landed[name] = extract(session, project, name, settings.site, reading, settings.progress, policy)
+            if is_handed_over(project, name):
+                shared.ensure_read(name, policy)
+                landed[name] = receive(session, project, name, reading)
+            else:
+                landed[name] = extract(session, project, name, settings.site, reading, settings.progress, policy)
             if (stopped := landed[name].stopped) is not None:
                 problems.append(Problem(f"{project.client}: {name}", stopped.message, stopped.remedy))
         except (StopError, RetryError) as error:

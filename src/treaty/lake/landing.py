@@ -147,7 +147,7 @@ class _Landing:
                     self._result.skipped_arrivals += 1
                     continue
                 faultpoint("land.pre_prepare")
-                large = arrival.size_bytes > settings.land_batch_bytes // 4
+                large = _weight(arrival) > settings.land_batch_bytes // 4
                 if large or arrival.complete_snapshot:
                     self._flush(None)
                 self._take(arrival, last, large=large)
@@ -181,7 +181,7 @@ class _Landing:
         )
         group.objects.add(arrival.content, arrival.sha256, arrival.size_bytes)
         group.receipts.append(receipt)
-        group.size_bytes += arrival.size_bytes
+        group.size_bytes += _weight(arrival)
         group.cursor = arrival.cursor
         if records is not None:
             group.columns = columns
@@ -482,6 +482,11 @@ class _Landing:
         message = f"The last snapshot lacks {deletes} records that were there: more than its guard of {request.guard_percent} %. They were not deleted."
         remedy = "Check the source. If they are gone indeed, raise `deletes: guard` or accept the deletes once."
         open_issue(self._session, self._scope, Issue("snapshot-guard", place, message, remedy))
+
+
+def _weight(arrival: Arrival) -> int:
+    """Return about how many bytes landing has to hold of an arrival that it does not stream."""
+    return max(arrival.size_bytes, arrival.records_bytes)
 
 
 def _refused_row(

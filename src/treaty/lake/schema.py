@@ -45,6 +45,9 @@ FIXED_TABLES: Mapping[str, Columns] = MappingProxyType(
             "_landed_id UUID; _client VARCHAR; _system VARCHAR; _stream VARCHAR; _mapping VARCHAR; _generation INTEGER; model VARCHAR; "
             "field VARCHAR; rule VARCHAR; value VARCHAR; group_id VARCHAR; _findings VARCHAR[]; fields VARCHAR; opened_at TIMESTAMPTZ; _batch BIGINT"
         ),
+        "hand_over": _columns(
+            "_landed_id UUID; _client VARCHAR; _system VARCHAR; _stream VARCHAR; to_client VARCHAR; op VARCHAR; _content_id UUID; seq BIGINT; _batch BIGINT"
+        ),
         "xref": _columns(
             "_client VARCHAR; _model VARCHAR; _system VARCHAR; _stream VARCHAR; _source_key VARCHAR; _member_id UUID; _canonical_id UUID; "
             "_keys VARCHAR[]; _matched_by VARCHAR; _valid_from TIMESTAMPTZ; _batch BIGINT"

@@ -20,6 +20,7 @@ from treaty.lake.current import (
     of_client,
 )
 from treaty.lake.dispositions import STATES
+from treaty.lake.handing_over import SharedStream, handed_over_states, misplaced
 from treaty.lake.names import contribution_table, lake_table, landed_table, quote_text
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import ClientScope
@@ -33,12 +34,17 @@ MOST_OFFENDERS = 5
 
 @dataclass(frozen=True, slots=True)
 class MappedStream:
-    """One sum to make: a stream of a client, and the mapping that reads it (or :data:`LOOKUP`, :data:`UNMAPPED`, without a model)."""
+    """One sum to make: a stream of a client, and the mapping that reads it (or :data:`LOOKUP`, :data:`UNMAPPED`, without a model).
+
+    Of a shared stream, which is ``handed_over``, what went to a client counts as canonical; ``clients`` are those that it is read for.
+    """
 
     client: str
     stream: str  # system/stream
     mapping: str
     model: str | None = None
+    handed_over: bool = False
+    clients: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +114,9 @@ def verify(session: Session, scope: ClientScope, streams: Sequence[MappedStream]
     try:
         sums = tuple(_stream_sum(session, each) for each in mine)
         problems = [f"{each.client}: {each.stream} by {each.mapping}: {_broken(each)}" for each in sums if not each.ok]
+        for each in mine:
+            if each.handed_over and table_columns(session, landed_table(*each.stream.split("/", 1))) is not None:
+                problems.extend(_handed_over_problems(session, each))
         for name in dict.fromkeys(each.stream for each in mine):
             problems.extend(_landed_twice(session, client, name))
         for model in dict.fromkeys(each.model for each in mine if each.model is not None):
@@ -137,6 +146,8 @@ def _stream_sum(session: Session, told: MappedStream) -> StreamSum:
 def _states(session: Session, told: MappedStream, landed: str) -> str:
     """Select (_landed_id, state) of every landed row of a stream through a mapping; a null state is pending."""
     mine = f"_client = {quote_text(told.client)}"
+    if told.handed_over:
+        return handed_over_states(_shared(told))
     if told.model is None:
         if told.mapping == UNMAPPED:
             return f"select _landed_id, 'filtered' as state from {landed} where {mine}"
@@ -161,6 +172,18 @@ def _states(session: Session, told: MappedStream, landed: str) -> str:
         left join ({effective_dispositions(tables, f"{of_mapping}{generation}")}) d on d._landed_id = l._landed_id
         left join (select _landed_id, arg_max(state, _batch) as state from {tables.table("disposition")} where {of_mapping} group by all) r
             on r._landed_id = l._landed_id and l._op = 'refused'"""
+
+
+def _shared(told: MappedStream) -> SharedStream:
+    system, _, stream = told.stream.partition("/")
+    return SharedStream(told.client, system, stream, told.mapping)
+
+
+def _handed_over_problems(session: Session, told: MappedStream) -> Iterable[str]:
+    """Yield what a client holds of a shared stream otherwise than the stream says: by whom each record is held, with which content."""
+    for client in told.clients:
+        rows = session.duck.execute(f"{misplaced(_shared(told), client)} limit {MOST_OFFENDERS}").fetchall()
+        yield from (f"{told.stream}: record {key} {what} {client}" for key, what in rows)
 
 
 def _broken(told: StreamSum) -> str:

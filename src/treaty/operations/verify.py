@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from treaty.compiler.handing_over import HAND_OVER
 from treaty.compiler.mapping import compile_mapping
 from treaty.lake.names import lake_table
 from treaty.lake.verify import LOOKUP, UNMAPPED, MappedStream, VerifyResult
@@ -11,7 +12,7 @@ from treaty.lake.verify import verify as verify_lake
 from treaty.operations.applied import AppliedProject, open_applied
 from treaty.operations.workspace import Folder, find_workspace
 from treaty.project.declarations import ClientProject
-from treaty.project.overlays import running_mappings
+from treaty.project.overlays import SHARED, is_handed_over, running_mappings, shared_project
 
 
 def verify(project: Folder = None, *, environment: str | None = None, client: str | None = None) -> VerifyResult:
@@ -34,6 +35,12 @@ def verify(project: Folder = None, *, environment: str | None = None, client: st
 def mapped_streams(applied: AppliedProject) -> Iterator[MappedStream]:
     """Yield every sum to make: each running mapping, streams that are only looked up, and landed streams that nothing reads."""
     landed = applied.session.duck.execute(f"select distinct _client, system || '/' || stream from {lake_table('receipt')}").fetchall()
+    shared = shared_project(applied.project)
+    for stream in sorted(name for who, name in landed if who == SHARED):
+        if is_handed_over(shared, stream):
+            yield MappedStream(SHARED, stream, HAND_OVER, handed_over=True, clients=tuple(applied.clients))
+        else:  # what the cells of clients look up
+            yield MappedStream(SHARED, stream, LOOKUP)
     for client in applied.clients:
         project = applied.of_client(client)
         read = set()

@@ -11,6 +11,7 @@ from treaty.project.loading import Project
 
 MAIN_CLIENT = "main"
 PLACEHOLDER = "{client}"
+SHARED = "@shared"  # whom the streams of shared systems land for, before each record is handed over to its client
 STEWARD = System(
     name="steward",
     connector="steward",
@@ -44,6 +45,20 @@ def client_project(project: Project, client: str) -> ClientProject:
         flows=dict(_running_flows(project, client, mappings)),
         hooks=project.hooks,
     )
+
+
+def shared_project(project: Project) -> ClientProject:
+    """Return what streams of shared systems are read and handed over by: the standard, which no overlay changes. No flow runs for it."""
+    return ClientProject(
+        client=SHARED, settings=project.settings, systems=project.systems, models=project.models, decisions=project.decisions, mappings={}, flows={},
+        hooks=project.hooks,
+    )  # fmt: skip
+
+
+def is_handed_over(project: ClientProject, name: str) -> bool:
+    """Whether the stream ``system/stream`` is of a shared system and says record by record which client it is of."""
+    system, stream = project.systems.get(name.partition("/")[0]), project.stream(name)
+    return system is not None and stream is not None and system.shared and stream.client is not None
 
 
 def running_mappings(project: ClientProject) -> tuple[str, ...]:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from treaty.errors import TreatyError
 from treaty.project.declarations import System
 from treaty.project.findings import Finding, Position, suggest
-from treaty.rules.interface import CheckedProject, Rule
+from treaty.project.overlays import uses_placeholder
+from treaty.rules.interface import STANDARD, CheckedProject, Rule
 
 if TYPE_CHECKING:
     from treaty.connectors.interface import Connector
@@ -60,20 +61,29 @@ class TombstoneWithoutCondition(Rule):
 
 
 class SharedSystemNotTold(Rule):
-    """A system with rows of many clients, which a run cannot tell apart yet: every client would get all of them."""
+    """A shared system whose records cannot be told apart by client, or a client's cell where there is nothing to tell apart."""
 
     code = "shared-system"
-    title = "A system that clients share cannot be read yet"
-    why = "Rows of a shared system are not told apart by client yet; each client would land those of all others."
-    remedy = "Give each client a stream or file of its own, by `{client}` in the connection or in `read`."
+    title = "Nothing tells which client a record of a shared system is of"
+    why = "Each client would land the records of all others, or none at all."
+    remedy = "Declare the system once, with `shared: true`, and write `client:` for each stream that is read: the cell that names the client."
 
     def check(self, checked: CheckedProject) -> Iterator[Finding]:
-        for system in {id(each): each for _, each in checked.systems()}.values():
-            if system.shared and len(checked.project.overlays) > 1 and any(stream.read for stream in system.streams.values()):
-                yield self.finding(f"{system.name} is shared by clients", system.at("shared"))
+        several = len(checked.project.overlays) > 1
+        for view, system in checked.systems():
+            if system.shared and view.client != STANDARD:
+                yield self.finding(f"{view.client} has {system.name} of its own, which is shared by clients", system.at("shared"), _OF_ALL)
+            elif system.shared and uses_placeholder(system):
+                yield self.finding(f"{system.name} is shared by clients and has one of its own for each", system.at("shared"), _OF_EACH)
             for name, stream in system.streams.items():
-                if stream.client is not None:
-                    yield self.finding(f"{system.name}/{name} says by row which client it is of", stream.at("client"))
+                if stream.client is not None and not system.shared:
+                    yield self.finding(f"{system.name}/{name} says by record which client it is of, and {system.name} is not shared", stream.at("client"))
+                if system.shared and several and stream.client is None and stream.read and not stream.reference:
+                    yield self.finding(f"nothing tells which client a record of {system.name}/{name} is of", stream.at("read"))
+
+
+_OF_ALL = "Change it in the standard, for all of its clients, or give this client a system of another name."
+_OF_EACH = "Leave out `shared: true` where each client has a file or table of its own, or name the client in a cell and leave out `{client}`."
 
 
 class UnknownZone(Rule):
