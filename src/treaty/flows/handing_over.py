@@ -27,7 +27,7 @@ from treaty.flows.references import inputs_of, landed_through
 from treaty.flows.results import FlowResult, Problem, StreamResult
 from treaty.lake.arrivals import LastArrival
 from treaty.lake.batches import open_batch
-from treaty.lake.commit import commit, discard
+from treaty.lake.commit import TableWrite, commit, discard
 from treaty.lake.cursors import Fence, read_cursor
 from treaty.lake.handing_over import HANDED_OVER, SharedStream, events_for, prepare_hand_over
 from treaty.lake.issues import open_issues
@@ -122,7 +122,7 @@ def tell_apart(session: Session, project: ClientProject, name: str, clients: Col
         if through <= since:
             return {}
         batch = open_batch(session, OneClient(SHARED), HAND_OVER, stream=name, mapping=HAND_OVER, applied_id=applied_id, versions={"mapping": mapping.version})
-        writes = []
+        writes: list[TableWrite | None] = []
         try:
             relation = f"select * from {stream.landed} where {stream.mine} and _op <> 'refused' and _batch > {since}"
             inputs = inputs_of(session, mapping, as_of, observed_lists(session.duck, mapping.stream, mapping.roots, relation))
