@@ -9,6 +9,7 @@ import pytest
 from small_project import write_small_project
 
 import treaty
+from treaty.faults import InjectedFault, forget_hits
 
 SYSTEM = """\
 connector: files
@@ -21,6 +22,28 @@ streams:
     key: [id]
     client: client_code
     read: {files: "*.csv", delimiter: ";"}
+"""
+CLIENTS = """\
+---
+id: clients-by-code
+title: Codes name clients
+status: accepted
+date: 2026-11-21
+decision-makers: [tests]
+kind: value-map
+function: "client_named(code: string) -> string"
+map: {acme: acme, borealis: acme}
+otherwise: quarantine
+---
+
+## Considered options
+
+- as written
+- by a list
+
+## Outcome
+
+By a list: Acme has bought Borealis.
 """
 HEADER = "id;name;size;client_code\n"
 
@@ -35,9 +58,14 @@ def shared(tmp_path: Path, lake_url: str, monkeypatch: pytest.MonkeyPatch) -> Pa
     return tmp_path
 
 
+def write(project: Path, text: str, name: str = "things.csv") -> None:
+    """Put a file into the shared folder."""
+    (project / "inbox" / name).write_text(text)
+
+
 def send(project: Path, rows: str, name: str = "things.csv") -> treaty.RunResult:
-    """Put a file into the shared folder and run."""
-    (project / "inbox" / name).write_text(HEADER + rows)
+    """Put rows into the shared folder and run."""
+    write(project, HEADER + rows, name)
     return treaty.run(project)
 
 
@@ -66,4 +94,106 @@ def test_records_go_to_their_clients(shared: Path) -> None:
     assert {("unknown-client", ("corva",), 1), ("required", (), 1)} == {
         (each.reason, each.sample_values, each.records) for each in treaty.quarantine_groups(shared)
     }
+    assert not treaty.run(shared).changed
+
+
+def test_a_record_moves_with_its_client(shared: Path) -> None:
+    """What names another client leaves the one and comes to the other; what names nobody known stays where it was, and the source is told."""
+    send(shared, "a;one;1;acme\nb;two;2;borealis\n")
+    result = send(shared, "a;one more;1;borealis\nb;two more;2;corva\n")
+    assert result.ok, result
+    assert {("borealis", "a"): "one more", ("borealis", "b"): "two"} == held(shared)
+    assert {
+        ("@shared", "hand-over"): {"canonical": 3, "quarantined": 1},
+        ("acme", "store.things"): {"canonical": 1, "superseded": 1},
+        ("borealis", "store.things"): {"canonical": 2},
+    } == sums(shared)
+    send(shared, "a;one again;1;acme\nb;two again;2;borealis\n")
+    assert {("acme", "a"): "one again", ("borealis", "b"): "two again"} == held(shared)
+    assert {"canonical": 5, "superseded": 1} == sums(shared)["@shared", "hand-over"]
+    assert () == treaty.quarantine_groups(shared)
+
+
+def test_a_client_that_comes_later_gets_its_records(shared: Path) -> None:
+    """Records of a client that nobody knew leave quarantine by themselves once it is there, with every version."""
+    send(shared, "a;one;1;acme\nc;three;3;corva\n")
+    send(shared, "a;one;1;acme\nc;three more;3;corva\n")
+    (shared / "clients/corva").mkdir()
+    (shared / "clients/corva/.gitkeep").touch()
+    (added,) = [each for each in treaty.plan(shared).changes if each.id.startswith("corva")]
+    assert ("additive", "at the next run, of the records of store/things, 1 go to corva") == (added.change_class, added.notes[-1])
+    assert treaty.run(shared, apply=True).ok
+    assert {("acme", "a"): "one", ("corva", "c"): "three more"} == held(shared)
+    counted = sums(shared)
+    assert {"canonical": 3} == counted["@shared", "hand-over"]
+    assert {"canonical": 1, "superseded": 1} == counted["corva", "store.things"]
+    assert () == treaty.quarantine_groups(shared)
+    assert not treaty.run(shared).changed
+
+
+def test_a_cell_that_tells_otherwise_moves_records(shared: Path) -> None:
+    """Once the cell of the client means something else, what has landed goes to whom it names now."""
+    send(shared, "a;one;1;acme\nb;two;2;borealis\n")
+    system = shared / "systems/store.yaml"
+    system.write_text(system.read_text().replace("client: client_code", "client: client_named(client_code)"))
+    (shared / "decisions/clients-by-code.md").write_text(CLIENTS)
+    planned = treaty.plan(shared)
+    notes = {note for each in planned.changes for note in each.notes if "at the next run" in note}
+    assert {"at the next run, of the records of store/things, 1 go to acme, 1 leave borealis"} == notes, planned
+    assert planned.fails
+    assert treaty.run(shared, apply=True).ok
+    assert {("acme", "a"): "one", ("acme", "b"): "two"} == held(shared)
+    sums(shared)
+
+
+@pytest.mark.parametrize("deletes", ["{tombstone: {when: \"source('gone') = 'yes'\"}}", "{snapshot: {guard: 70%}}"])
+def test_deletes_reach_the_holder(shared: Path, deletes: str) -> None:
+    """A delete goes to the client that has the record, though a tombstone or a snapshot does not name it."""
+    system = shared / "systems/store.yaml"
+    system.write_text(system.read_text().replace("    key: [id]\n", f"    key: [id]\n    deletes: {deletes}\n"))
+    write(shared, "id;name;size;client_code;gone\na;one;1;acme;\nb;two;2;borealis;\nc;three;3;corva;\n")
+    assert treaty.run(shared).ok
+    tombstones = "a;;;;yes\nc;;;;yes\n" if "tombstone" in deletes else ""
+    write(shared, f"id;name;size;client_code;gone\n{tombstones}b;two;2;borealis;\n")
+    assert treaty.run(shared).ok
+    assert {("borealis", "b"): "two"} == held(shared)
+    counted = sums(shared)
+    assert {"canonical": 3, "quarantined": 2} == counted["@shared", "hand-over"]
+    assert {"canonical": 1, "superseded": 1} == counted["acme", "store.things"]
+
+
+@pytest.mark.parametrize("point", ["hand_over.pre_commit", "hand_over.post_commit", "land.pre_commit:2", "land.post_commit:2", "conform.pre_commit"])
+def test_a_kill_on_the_way_loses_nothing(shared: Path, monkeypatch: pytest.MonkeyPatch, point: str) -> None:
+    """Whatever was committed when a run died is not done again, and the rest is done by the next."""
+    name, _, hit = point.partition(":")
+    monkeypatch.setenv("TREATY_FAULT", f"{name}:{hit or 1}:raise")
+    forget_hits()
+    with pytest.raises(InjectedFault):
+        send(shared, "a;one;1;acme\nb;two;2;borealis\nc;three;3;corva\n")
+    monkeypatch.delenv("TREATY_FAULT")
+    assert treaty.run(shared).ok
+    assert {("acme", "a"): "one", ("borealis", "b"): "two"} == held(shared)
+    assert {"canonical": 2, "quarantined": 1} == sums(shared)["@shared", "hand-over"]
+    assert not treaty.run(shared).changed
+
+
+def test_explain_leads_back_to_the_shared_file(shared: Path) -> None:
+    """The place of a handed-over record is that of the shared record: its file and line; why one was not handed over is told."""
+    send(shared, "a;one;1;acme\nb;two;2;borealis\nc;three;3;corva\n")
+    told = treaty.explain("thing", "b", "name", project=shared)
+    assert told.agrees and told.client == "borealis"
+    (landed,) = [each for each in told.steps if each["step"] == "landed"]
+    assert ("things.csv", 3) == (landed["handed_over"]["origin"], landed["handed_over"]["line"])
+    told = treaty.explain("thing", source="store/things/c", project=shared)
+    assert "unknown-client" in told.ends and "corva" in told.ends
+
+
+def test_a_steward_works_on_what_belongs_to_nobody(shared: Path) -> None:
+    """Groups of the shared stream are shown, replayed and discarded as others are."""
+    send(shared, "a;one;1;acme\nc;three;3;corva\nd;four;4;\n")
+    (unknown,) = [each for each in treaty.quarantine_groups(shared, client="@shared") if each.reason == "unknown-client"]
+    assert ["store", "c", "corva"] == [treaty.quarantine_records(unknown.group, shared).to_pylist()[0][each] for each in ("system", "source_key", "value")]
+    assert (1, 1) == ((replayed := treaty.replay(unknown.group, shared)).records, replayed.remaining)
+    assert 1 == treaty.discard(unknown.group, "a client of the past", shared).records
+    assert {"canonical": 1, "quarantined": 1, "filtered": 1} == sums(shared)["@shared", "hand-over"]
     assert not treaty.run(shared).changed

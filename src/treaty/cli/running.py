@@ -7,6 +7,7 @@ import argparse
 import treaty
 from treaty.cli.arguments import day
 from treaty.cli.output import Output
+from treaty.project.overlays import SHARED
 
 SHOWN = ("canonical", "superseded", "quarantined", "duplicate", "filtered")
 
@@ -58,7 +59,8 @@ def print_run(result: treaty.RunResult, output: Output) -> None:
         for issue in flow.issues:
             output.line(f"{flow.client}: {issue.subject}: {issue.message}", "yellow")
             output.line(f"  → {issue.remedy}", "cyan")
-    landed = sum(stream.landed for _, stream in streams)
+    shared = {stream.stream for flow, stream in streams if flow.client == SHARED}  # their records land once more for their clients
+    landed = sum(stream.landed for flow, stream in streams if flow.client == SHARED or stream.stream not in shared)
     quarantined = sum(stream.dispositions.get("quarantined", 0) for _, stream in streams)
     if not result.flows:
         output.line("No flow runs: the project has none, or none for that client.", "yellow")

@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.handing_over import HAND_OVER, compile_hand_over
 from treaty.compiler.mapping import compile_stream
 from treaty.connectors.interface import Arrival, Cursor, Rows, Site
@@ -27,18 +29,18 @@ from treaty.flows.references import inputs_of, landed_through
 from treaty.flows.results import FlowResult, Problem, StreamResult
 from treaty.lake.arrivals import LastArrival
 from treaty.lake.batches import open_batch
-from treaty.lake.commit import TableWrite, commit, discard
+from treaty.lake.commit import commit, discard
 from treaty.lake.cursors import Fence, read_cursor
-from treaty.lake.handing_over import HANDED_OVER, SharedStream, events_for, prepare_hand_over
+from treaty.lake.handing_over import HANDED_OVER, SharedStream, events_for, moves, prepare_hand_over, told_apart
 from treaty.lake.issues import open_issues
 from treaty.lake.landing import LandingRequest, ReadingMapping, land
 from treaty.lake.names import column_name, quote_name, quote_text
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import OneClient
 from treaty.project.declarations import ClientProject
-from treaty.project.findings import Severity
+from treaty.project.findings import Finding, Severity
 from treaty.project.loading import Project
-from treaty.project.overlays import SHARED, clients, is_handed_over, shared_project
+from treaty.project.overlays import SHARED, clients, handed_over_streams, is_handed_over, shared_project
 from treaty.sessions import Session
 
 ROWS_A_BATCH = 10_000
@@ -103,41 +105,86 @@ def shared_stream(name: str) -> SharedStream:
     return SharedStream(SHARED, system, stream, HAND_OVER)
 
 
-def tell_apart(session: Session, project: ClientProject, name: str, clients: Collection[str], *, applied_id: str, as_of: str) -> dict[str, int]:
+def tell_apart(
+    session: Session, project: ClientProject, name: str, clients: Collection[str], *, applied_id: str, as_of: str, anew: bool = False
+) -> dict[str, int]:
     """Commit, for what has landed of a shared stream, which record goes to which client; return how many records came to each state.
 
     ``project`` is that of :func:`treaty.project.overlays.shared_project`. Where clients, the cell that names them, or what it looks up are
-    not as they were, everything that has landed is looked at again. Raises StopError where the cell does not compile.
+    not as they were, everything that has landed is looked at again, and so it is ``anew``. Raises StopError where the cell does not compile.
     """
-    stream, mapping = shared_stream(name), compile_hand_over(project, name)
-    errors = [each for each in mapping.findings if each.severity is Severity.ERROR]
-    if errors:
-        raise StopError(f"nothing tells which client a record of {name} is of: {errors[0].message}", remedy=errors[0].remedy)
+    stream, mapping = shared_stream(name), _compiled(project, name)
     with exclusively(session, f"hand-over|{name}"):
         cursor = read_cursor(session, OneClient(SHARED), HAND_OVER, name)
-        by = {"version": mapping.version, "clients": sorted(clients), "references": {each: landed_through(session, SHARED, each) for each in mapping.references}}
-        done = cursor.position
-        again = bool(done) and any(done.get(part) != value for part, value in by.items())
+        by, done = _told_by(session, mapping, clients), cursor.position
+        again = bool(done) and (anew or any(done.get(part) != value for part, value in by.items()))
         through, since = landed_through(session, SHARED, name), 0 if again else int(done.get("batch", 0))
         if through <= since:
             return {}
         batch = open_batch(session, OneClient(SHARED), HAND_OVER, stream=name, mapping=HAND_OVER, applied_id=applied_id, versions={"mapping": mapping.version})
-        writes: list[TableWrite | None] = []
         try:
-            relation = f"select * from {stream.landed} where {stream.mine} and _op <> 'refused' and _batch > {since}"
-            inputs = inputs_of(session, mapping, as_of, observed_lists(session.duck, mapping.stream, mapping.roots, relation))
-            session.duck.execute(f"create or replace temp table {CONFORMED} as {conform_sql(mapping, relation, inputs)}")
-            writes, counts = prepare_hand_over(session, batch, stream, CONFORMED, clients, again=again)
+            with _conformed(session, mapping, as_of, since), told_apart(session, stream, CONFORMED, clients, again=again):
+                writes, counts = prepare_hand_over(session, batch, stream)
         except BaseException:
-            discard(session, batch, writes)
+            discard(session, batch, ())
             raise
-        finally:
-            session.duck.execute(f"drop table if exists {CONFORMED}")
         faultpoint("hand_over.pre_commit")
         fence = Fence(SHARED, HAND_OVER, name, cursor.seq, {**by, "batch": through})
         commit(session, OneClient(SHARED), writes, batch=batch, fences=[fence], message=f"hand over {name}", counts=counts)
     faultpoint("hand_over.post_commit")
     return counts
+
+
+def foresee_moves(session: Session, before: Project, after: Project, as_of: str) -> dict[str, dict[tuple[str, str], int]]:
+    """Return, by shared stream, what of it another project would give to each client, and take from it (``upsert``, ``delete``).
+
+    What has landed is told apart as a run would do it, and nothing of that is kept. Raises StopError where a cell does not compile.
+    """
+    found = {}
+    for name in handed_over_streams(after):
+        mapping, stream = _compiled(shared_project(after), name), shared_stream(name)
+        same = name in handed_over_streams(before) and _compiled(shared_project(before), name).version == mapping.version
+        if (same and set(clients(before)) == set(clients(after))) or table_columns(session, stream.table) is None:
+            continue
+        with _conformed(session, mapping, as_of, 0), told_apart(session, stream, CONFORMED, clients(after), again=True):
+            found[name] = moves(session)
+    return {name: told for name, told in found.items() if told}
+
+
+def hand_over_errors(project: Project) -> list[Finding]:
+    """Return what keeps the cells of clients of a project's shared streams from compiling."""
+    shared = shared_project(project)
+    return [error for name in handed_over_streams(project) for error in _errors(compile_hand_over(shared, name))]
+
+
+def _errors(mapping: CompiledMapping) -> list[Finding]:
+    return [each for each in mapping.findings if each.severity is Severity.ERROR]
+
+
+def _compiled(project: ClientProject, name: str) -> CompiledMapping:
+    mapping = compile_hand_over(project, name)
+    if errors := _errors(mapping):
+        raise StopError(f"nothing tells which client a record of {name} is of: {errors[0].message}", remedy=errors[0].remedy)
+    return mapping
+
+
+def _told_by(session: Session, mapping: CompiledMapping, clients: Collection[str]) -> dict[str, Any]:
+    """Return all that decides whom a landed record goes to."""
+    references = {each: landed_through(session, SHARED, each) for each in mapping.references}
+    return {"version": mapping.version, "clients": sorted(clients), "references": references}
+
+
+@contextmanager
+def _conformed(session: Session, mapping: CompiledMapping, as_of: str, since: int) -> Iterator[None]:
+    """Hold the landed records of a shared stream behind a batch, with the client that each names, as a temporary table."""
+    stream = shared_stream(mapping.stream.name)
+    relation = f"select * from {stream.landed} where {stream.mine} and _op <> 'refused' and _batch > {since}"
+    inputs = inputs_of(session, mapping, as_of, observed_lists(session.duck, mapping.stream, mapping.roots, relation))
+    session.duck.execute(f"create or replace temp table {CONFORMED} as {conform_sql(mapping, relation, inputs)}")
+    try:
+        yield
+    finally:
+        session.duck.execute(f"drop table if exists {CONFORMED}")
 
 
 def receive(session: Session, project: ClientProject, name: str, mappings: tuple[ReadingMapping, ...]) -> Extracted:

@@ -9,7 +9,8 @@ holds an older version keeps it meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,30 +62,40 @@ class SharedStream:
         return f"{self.told} and _mapping = {quote_text(self.mapping)}"
 
 
-def prepare_hand_over(
-    session: Session, batch: Batch, stream: SharedStream, conformed: str, clients: Collection[str], *, again: bool
-) -> tuple[list[TableWrite | None], dict[str, int]]:
-    """Prepare the events and dispositions of conformed records, and return how many came to each state.
+@contextmanager
+def told_apart(session: Session, stream: SharedStream, conformed: str, clients: Collection[str], *, again: bool) -> Iterator[None]:
+    """Hold, as temporary tables, whom each conformed record goes to (``s_event``) and what becomes of those that go to nobody (``s_left``).
 
     ``conformed`` is a relation of the landed records to place, with the client in the column ``client``. ``again`` says that some have
     been placed before, when other clients were known or the client was told otherwise.
     """
     duck = session.duck
     names = ", ".join(quote_text(each) for each in sorted(clients)) or "null"
-    duck.execute(f"create or replace temp table s_placed as {_placed(stream, conformed, names)}")
-    duck.execute(f"create or replace temp table s_before as {_holders(stream)}")
-    duck.execute(f"create or replace temp table s_chain as {_chain(stream, again=again)}")
-    duck.execute(f"create or replace temp table s_event as {_events()}")
-    duck.execute(f"create or replace temp table s_left as {_left(stream)}")
     try:
-        writes = [prepare_select(session, batch, table, sql) for table, sql in _writes(stream, batch).items()]
-        handed = "select 'canonical' as state, count(distinct cause) as records from s_event"
-        left = "select state, count(*) from s_left where state is distinct from stood and state <> 'canonical' group by state"
-        counts = {state: int(records) for state, records in duck.execute(f"{handed} union all {left}").fetchall() if records}
+        duck.execute(f"create or replace temp table s_placed as {_placed(stream, conformed, names)}")
+        duck.execute(f"create or replace temp table s_before as {_holders(stream)}")
+        duck.execute(f"create or replace temp table s_chain as {_chain(again=again)}")
+        duck.execute(f"create or replace temp table s_event as {_events()}")
+        duck.execute(f"create or replace temp table s_left as {_left(stream)}")
+        yield
     finally:
         for table in _TABLES:
             duck.execute(f"drop table if exists {table}")
-    return writes, counts
+
+
+def prepare_hand_over(session: Session, batch: Batch, stream: SharedStream) -> tuple[list[TableWrite | None], dict[str, int]]:
+    """Prepare for the commit what :func:`told_apart` holds; return with it how many records came to each state."""
+    writes = [prepare_select(session, batch, table, sql) for table, sql in _writes(stream, batch).items()]
+    handed = "select 'canonical' as state, count(distinct cause) as records from s_event"
+    left = "select state, count(*) from s_left where state is distinct from stood and state <> 'canonical' group by state"
+    return writes, {state: int(records) for state, records in session.duck.execute(f"{handed} union all {left}").fetchall() if records}
+
+
+def moves(session: Session) -> dict[tuple[str, str], int]:
+    """Return what :func:`told_apart` holds as numbers of records by client and op: what each would be given, and what it would lose."""
+    rows = session.duck.execute("""
+        select client, op, count(*) from (select to_client as client, identity, arg_max(op, seq) as op from s_event group by all) group by all""")
+    return {(client, op): int(records) for client, op, records in rows.fetchall()}
 
 
 def events_for(session: Session, stream: SharedStream, client: str, cursor: Mapping[str, Any]) -> int:
@@ -168,7 +179,7 @@ def _holders(stream: SharedStream) -> str:
         from (select * from {events} where {stream.told}) h join ({_ordered(stream, landed)}) l using (_landed_id) group by identity"""
 
 
-def _chain(stream: SharedStream, *, again: bool) -> str:
+def _chain(*, again: bool) -> str:
     """Select the versions that go to somebody, in order behind the holder's: each with who held the record before it, and with what.
 
     A delete goes to the holder, whatever it says itself; to whom it names where there is none.

@@ -8,13 +8,14 @@ from treaty.clock import Clock, system_clock
 from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.functions import FUNCTIONS
+from treaty.compiler.handing_over import compile_hand_over
 from treaty.compiler.lineage import children, decisions_in, walk
 from treaty.compiler.mapping import compile_mapping
 from treaty.operations.covering.results import CoverageResult, FieldCoverage, ModelCoverage
 from treaty.operations.records import ensure_model
 from treaty.operations.workspace import Folder, find_workspace
 from treaty.project.declarations import ClientProject, DataContract, SchemaProperty
-from treaty.project.overlays import client_project, clients, running_mappings
+from treaty.project.overlays import client_project, clients, handed_over_streams, running_mappings, shared_project
 
 STATES = ("ungoverned", "governed", "copied", "constant")
 
@@ -41,7 +42,9 @@ def coverage(
     from treaty.operations.covering.values import never_fired, unmapped_values
 
     with workspace.open() as session:
-        values = tuple(unmapped_values(session, [each for group in compiled.values() for each in group]))
+        handed = () if client or models else handed_over_streams(workspace.project)
+        telling = [compile_hand_over(shared_project(workspace.project), each) for each in handed]
+        values = tuple(unmapped_values(session, [*(each for group in compiled.values() for each in group), *telling]))
         silent = tuple(
             each
             for name, group in compiled.items()

@@ -18,6 +18,7 @@ from treaty.operations.explaining.contributing import ContributionMaker, reading
 from treaty.operations.explaining.delivered import delivery_steps
 from treaty.operations.explaining.ending import end_at_sinks, end_of_empty, end_of_record, newer_in_quarantine
 from treaty.operations.explaining.evaluating import Conformed
+from treaty.operations.explaining.handing_over import not_handed_over
 from treaty.operations.explaining.locating import LandedVersion, Located, candidates, did_you_mean, landed_keys, landed_versions, locate
 from treaty.operations.explaining.relating import relationship_steps
 from treaty.operations.explaining.steps import Step
@@ -28,6 +29,7 @@ from treaty.operations.shapes import shape
 from treaty.operations.workspace import Folder, find_workspace
 from treaty.project.declarations import ClientProject, DataContract
 from treaty.project.findings import nearest
+from treaty.project.overlays import SHARED, shared_project
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ def explain(
         applied = open_applied(session)
         contract = _contract(applied, model)
         path = parse_field(contract, field) if field else None
-        explainer = _Explainer(applied, contract, path, field, [client] if client else list(applied.clients))
+        explainer = _Explainer(applied, contract, path, field, [client] if client else list(applied.clients), everyone=client is None)
         if source is not None:
             return explainer.of_source(source)
         if not key:
@@ -114,7 +116,7 @@ def _contract(applied: AppliedProject, model: str) -> DataContract:
 class _Explainer:
     """One question: which model, which field, of which clients."""
 
-    def __init__(self, applied: AppliedProject, contract: DataContract, path: FieldPath | None, text: str | None, clients: Sequence[str]) -> None:
+    def __init__(self, applied: AppliedProject, contract: DataContract, path: FieldPath | None, text: str | None, clients: Sequence[str], *, everyone: bool = False) -> None:
         self.applied = applied
         self.session = applied.session
         self.contract = contract
@@ -122,6 +124,7 @@ class _Explainer:
         self.path = path
         self.text = text
         self.clients = clients
+        self.everyone = everyone  # what is of no client may be looked at too
         self.types: Mapping[str, Type] = {each.name: parse_type(type_of(each)) for each in contract.properties}
         self._located: dict[str, tuple[Located, ...]] = {}
         self._makers: dict[str, ContributionMaker] = {}
@@ -150,6 +153,8 @@ class _Explainer:
             raise UsageError(f"{key!r} means {len(landed)} landed records:\n{listed}", remedy="Name one with --source, or its client with --client.")
         if landed:
             return self._landed(landed[0], key)
+        if (held_back := self._held_back(None, f"_source_key = {quote_text(key)}", key)) is not None:
+            return held_back
         where = f" of {self.clients[0]}" if len(self.clients) == 1 else ""
         meant = did_you_mean(self.session, self.clients, self.model, key)
         return self._nothing(
@@ -170,6 +175,8 @@ class _Explainer:
         found = [version for client in self.clients for version in landed_versions(self.session, client, name, where)[:1]]
         if len(found) > 1:
             raise UsageError(f"{source!r} has landed for {', '.join(each.client for each in found)}.", remedy="Name one with --client.")
+        if not found and (held_back := self._held_back(name, where, source)) is not None:
+            return held_back
         if not found:
             keys = landed_keys(self.session, self.clients, name, key)
             told = f"Keys there are like {' or '.join(repr(f'{name}/{each}') for each in keys)}." if keys else "Nothing has landed from it."
@@ -209,6 +216,15 @@ class _Explainer:
         return self._made[located.canonical_id]
 
     # ---- what is told
+
+    def _held_back(self, stream: str | None, where: str, key: str) -> Explanation | None:
+        """Explain a record of a shared stream (of any that makes the model, where none is named) that has reached no client."""
+        if not self.everyone:
+            return None
+        shared = shared_project(self.applied.project)
+        streams = [stream] if stream else [each.from_ for each in self.applied.project.mappings.values() if each.inbound and each.to == self.model]
+        found = not_handed_over(self.session, shared, streams, where)
+        return None if found is None else Explanation(self.model, key, self.text, SHARED, None, None, None, True, tuple(shape([found[1]])), found[2])
 
     def _nothing(self, key: str, ends: str) -> Explanation:
         client = self.clients[0] if len(self.clients) == 1 else None

@@ -11,6 +11,7 @@ from treaty.lake import quarantine as lake
 from treaty.lake.quarantine import OpenRecord, QuarantineGroup
 from treaty.operations.applied import open_applied
 from treaty.operations.workspace import Folder, find_workspace
+from treaty.project.overlays import SHARED, shared_project
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -43,7 +44,7 @@ def quarantine_groups(
 ) -> tuple[QuarantineGroup, ...]:
     """Return what is in quarantine, grouped by what is wrong, the largest group first."""
     workspace = find_workspace(project, environment)
-    workspace.ensure_client(client)
+    workspace.ensure_client(client, shared=True)
     workspace.ensure_ran()
     with workspace.open() as session:
         return lake.quarantine_groups(session, workspace.scope(client, "quarantine"), model=model)
@@ -56,7 +57,7 @@ def quarantine_records(group: str, project: Folder = None, *, environment: str |
         UsageError: nothing is in quarantine under that group.
     """
     workspace = find_workspace(project, environment)
-    workspace.ensure_client(client)
+    workspace.ensure_client(client, shared=True)
     workspace.ensure_ran()
     with workspace.open() as session:
         scope = workspace.scope(client, "quarantine")
@@ -71,19 +72,25 @@ def replay(
 ) -> ReplayResult:
     """Conform the records of a group again, by the applied project; those that are good now leave quarantine.
 
+    What a shared stream has in quarantine is told apart again; the next run brings to a client what is found to be of it.
+
     Raises:
         UsageError: nothing is in quarantine under that group.
     """
+    from treaty.flows.handing_over import tell_apart
     from treaty.flows.replaying import replay_records
 
     workspace = find_workspace(project, environment)
-    workspace.ensure_client(client)
+    workspace.ensure_client(client, shared=True)
     workspace.ensure_ran()
     with workspace.open() as session:
         applied = open_applied(session)
         found = _open(session, workspace.scope(client, "quarantine"), group, source_keys)
         states: dict[str, int] = {}
-        for one, mapping in dict.fromkeys((each.client, each.mapping) for each in found):
+        for stream in dict.fromkeys(f"{each.system}/{each.stream}" for each in found if each.client == SHARED):
+            shared, known = shared_project(applied.project), applied.clients
+            tell_apart(session, shared, stream, known, applied_id=applied.applied_id, as_of=applied.as_of, anew=True)
+        for one, mapping in dict.fromkeys((each.client, each.mapping) for each in found if each.client != SHARED):
             chosen = [each.landed_id for each in found if (each.client, each.mapping) == (one, mapping)]
             for state, number in replay_records(session, applied.of_client(one), mapping, chosen, applied_id=applied.applied_id, as_of=applied.as_of).items():
                 states[state] = states.get(state, 0) + number
@@ -103,7 +110,7 @@ def discard(
     if not reason.strip():
         raise UsageError("No reason is given.", remedy="Say why the records are left out: whoever asks later is told.")
     workspace = find_workspace(project, environment)
-    workspace.ensure_client(client)
+    workspace.ensure_client(client, shared=True)
     workspace.ensure_ran()
     with workspace.open() as session:
         scope = workspace.scope(client, "quarantine")

@@ -21,7 +21,7 @@ def verify(project: Folder = None, *, environment: str | None = None, client: st
     workspace.ensure_ran()
     with workspace.open() as session:
         applied = open_applied(session)
-        workspace.ensure_client(client)
+        workspace.ensure_client(client, shared=True)
         streams = list(mapped_streams(applied))
         sinks = {
             each.to: name

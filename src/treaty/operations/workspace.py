@@ -12,7 +12,7 @@ from treaty.project.declarations import Environment
 from treaty.project.files import SETTINGS_FILE
 from treaty.project.findings import Severity, nearest
 from treaty.project.loading import Project, load_project
-from treaty.project.overlays import clients
+from treaty.project.overlays import SHARED, clients, handed_over_streams
 
 if TYPE_CHECKING:
     from treaty.connectors.interface import Site
@@ -91,10 +91,13 @@ class Workspace:
             more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
             raise UsageError(f"{first.position}: {first.message}{more}.", remedy=f"{first.remedy} `treaty check` lists every problem.")
 
-    def ensure_client(self, client: str | None) -> str | None:
-        """Return the client's name, or None where none is named; raise UsageError where there is no such client."""
+    def ensure_client(self, client: str | None, *, shared: bool = False) -> str | None:
+        """Return the client's name, or None where none is named; raise UsageError where there is no such client.
+
+        ``shared`` allows the one that streams of shared systems land for, where the project has such.
+        """
         known = clients(self.project)
-        if client is None or client in known:
+        if client is None or client in known or (shared and client == SHARED and handed_over_streams(self.project)):
             return client
         found = nearest(client, known)
         raise UsageError(f"There is no client {client!r}.", remedy=f"Did you mean {found!r}?" if found else f"Clients: {', '.join(known)}.")

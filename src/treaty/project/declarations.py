@@ -169,7 +169,9 @@ class Stream(Positioned):
     zone: str | None = declared("the time zone of local times", default=None, example="Europe/Berlin")
     empty: Literal["null", "value"] = declared("whether an empty text is null or a value", default="null")
     reference: bool = declared("true where other mappings look records up in it", default=False)
-    client: str | None = declared("shared systems: a cell that says which client a record is of", default=None)
+    client: str | None = declared(
+        "shared systems: a cell that names the client that a record is of; a record of nobody known is quarantined", default=None, example="client_code"
+    )
     nested: Mapping[str, Literal["json"]] = declared(
         "columns whose text is itself JSON, read by paths below the column", factory=dict, example={"line_items": "json"}
     )
@@ -193,7 +195,7 @@ class System(Positioned):
     owner: str | None = declared("who answers for it", default=None)
     classification: Literal["public", "internal", "confidential", "restricted"] = declared("how sensitive its data is", default="internal")
     volumes: Mapping[str, Any] = declared("expected records a day, by stream", factory=dict)
-    shared: bool = declared("one system with rows of many clients", default=False)
+    shared: bool = declared("one system with records of many clients, which `client` of each stream tells apart", default=False)
     reason: str | None = declared("overlays, and overrides of a pack: why it differs from the standard", default=None)
 
 

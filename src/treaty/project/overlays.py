@@ -61,6 +61,13 @@ def is_handed_over(project: ClientProject, name: str) -> bool:
     return system is not None and stream is not None and system.shared and stream.client is not None
 
 
+def handed_over_streams(project: Project) -> tuple[str, ...]:
+    """Return the streams, as ``system/stream``, whose records are handed over to clients."""
+    shared = shared_project(project)
+    names = (f"{name}/{stream}" for name, system in shared.systems.items() for stream in system.streams)
+    return tuple(name for name in names if is_handed_over(shared, name))
+
+
 def running_mappings(project: ClientProject) -> tuple[str, ...]:
     """Return the names of the mappings that some flow runs for this client, in the order of the flows."""
     return tuple(dict.fromkeys(name for flow in project.flows.values() for name in flow.mappings))

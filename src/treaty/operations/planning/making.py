@@ -12,9 +12,11 @@ from datetime import datetime
 from functools import cached_property
 
 from treaty.compiler.sharing import SharedMappings
+from treaty.errors import StopError
 from treaty.flows.conforming import MAPPING
 from treaty.flows.effects import EffectFinder, Effects
 from treaty.flows.foreseeing import Foresight, foresee
+from treaty.flows.handing_over import foresee_moves, hand_over_errors
 from treaty.flows.sampling import sample
 from treaty.lake.cursors import CursorPosition, read_cursors
 from treaty.lake.differences import Difference
@@ -126,7 +128,7 @@ class PlanMaker:
         if any(each.severity is Severity.ERROR for each in project.findings):
             return None
         effects = self.effects(project, since_last_run=False)
-        return None if any(each.errors for each in effects) else (project, effects)
+        return None if any(each.errors for each in effects) or hand_over_errors(project) else (project, effects)
 
     def _is_prose(self, thing: ChangedThing) -> bool:
         old, new = self.before.decisions.get(thing.id), self.after.decisions.get(thing.id)
@@ -157,11 +159,28 @@ class PlanMaker:
         undecided = [*thing.undecided, *self.failures[failed:]]
         if effects and self.failures and not undecided:
             undecided += self.failures
+        handed, leaves = self._handed_over(alone[0] if alone else self.after)
         differences = tuple(sorted(found.values(), key=lambda each: (_rank(_class_of(each)), -each.size, each.client, each.model)))
-        planned_class = self._class(thing, effects, differences, undecided)
-        if effects and not differences and not undecided:
+        planned_class = worst((self._class(thing, effects, differences, undecided), *(("breaking" if leaves else "additive",) if handed else ())))
+        notes += handed
+        if effects and not differences and not undecided and not handed:
             notes.append(UNSEEN)
         return PlannedChange(thing.what, thing.id, planned_class, differences, tuple(dict.fromkeys(undecided)), tuple(notes))
+
+    def _handed_over(self, after: Project) -> tuple[list[str], bool]:
+        """Tell what a project gives of shared streams to clients, and takes from them, at the next run; and whether any record leaves one."""
+        told, leaves = [], False
+        try:
+            foreseen = foresee_moves(self.session, self.before, after, self.as_of)
+        except StopError as error:
+            self.failures.append(error.message)
+            return [], False
+        for name, counts in foreseen.items():
+            gives = [f"{number} go to {client}" for (client, op), number in sorted(counts.items()) if op == "upsert"]
+            takes = [f"{number} leave {client}" for (client, op), number in sorted(counts.items()) if op == "delete"]
+            told.append(f"at the next run, of the records of {name}, {', '.join(gives + takes)}")
+            leaves = leaves or bool(takes)
+        return told, leaves
 
     def _class(self, thing: ChangedThing, effects: Sequence[Effects], differences: Sequence[Difference], undecided: Sequence[str]) -> str:
         if undecided or (self.sample is not None and effects):
