@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 
 from treaty.compiler.handing_over import HAND_OVER
 from treaty.connectors.interface import Site
 from treaty.flows.handing_over import SharedReading, receive
 from treaty.flows.references import newest_landed
-from treaty.lake.scope import AllClients
+from treaty.lake.quarantine import quarantine_groups
+from treaty.lake.scope import AllClients, OneClient
 from treaty.lake.verify import MappedStream, verify
 from treaty.project.loading import load_project
 from treaty.project.overlays import SHARED, client_project
@@ -33,6 +35,40 @@ streams:
     client: client
     deletes: {tombstone: {when: "source('gone') = 'yes'"}}
     read: {files: "*.FORMAT"}
+"""
+TABLE = """\
+connector: postgresql
+connection: {embedded: store}
+owner: tests
+shared: true
+streams:
+  things:
+    format: table
+    key: [id]
+    client: tenant_name(tenant)
+    read: {table: public.thing}
+"""
+TENANTS = """\
+---
+id: tenants
+title: Numbers of tenants name clients
+status: accepted
+date: 2026-11-21
+decision-makers: [tests]
+kind: value-map
+function: "tenant_name(number: string) -> string"
+map: {"1": acme, "2": borealis}
+otherwise: quarantine
+---
+
+## Considered options
+
+- the number
+- the name
+
+## Outcome
+
+The name.
 """
 COLUMNS = ("id", "name", "client", "gone")
 RUNS = 4
@@ -89,11 +125,11 @@ def send(folder: Path, form: str, rows: list[dict[str, Any]], number: int, colum
     (folder / "inbox" / f"{number:03}.{form}").write_text(text)
 
 
-def run(session: Session, folder: Path) -> None:
+def run(session: Session, folder: Path, database: str = "") -> None:
     """Read the shared stream and let each client land what is its own."""
     project = load_project(folder)
     assert not project.findings
-    reading = SharedReading(session, project, Site(folder), "applied", "2026-01-01", lambda text: None)
+    reading = SharedReading(session, project, Site(folder, lambda name: database), "applied", "2026-01-01", lambda text: None)
     reading.ensure_read("store/things", "evolve")
     assert all(not each.problems for each in reading.results())
     for client in sorted(project.overlays):
@@ -108,6 +144,25 @@ def told(session: Session, form: str, clients: tuple[str, ...]) -> dict[str, dic
         newest = newest_landed(session, client, "store/things")
         found[client] = dict(session.duck.execute(f"select _source_key, {name} from ({newest})").fetchall()) if newest else {}
     return found
+
+
+def test_a_table_of_a_database_is_shared(session: Session, tmp_path: Path, new_database: Callable[[], str]) -> None:
+    """Rows of a table go to the clients that a column names, and with it when it changes."""
+    write_project(tmp_path, "csv", CLIENTS)
+    (tmp_path / "systems/store.yaml").write_text(TABLE)
+    database = new_database()
+    with psycopg.connect(database, autocommit=True) as server:
+        server.execute("create table thing (id text primary key, name text, tenant int)")
+        server.execute("insert into thing values ('a', 'one', 1), ('b', 'two', 2), ('c', 'three', 9)")
+        (tmp_path / "decisions").mkdir()
+        (tmp_path / "decisions/tenants.md").write_text(TENANTS)
+        run(session, tmp_path, database)
+        assert {"acme": {"a": "one"}, "borealis": {"b": "two"}, "corva": {}} == told(session, "csv", CLIENTS)
+        server.execute("update thing set tenant = 2, name = 'one more' where id = 'a'")
+        run(session, tmp_path, database)
+    assert {"acme": {}, "borealis": {"a": "one more", "b": "two"}, "corva": {}} == told(session, "csv", CLIENTS)
+    (group,) = quarantine_groups(session, OneClient(SHARED))
+    assert (1, "unmapped-value", ("9",)) == (group.records, group.reason, group.sample_values)
 
 
 MORE = [pytest.param(form, seed, marks=pytest.mark.slow) for form in ("csv", "jsonl", "xml") for seed in range(10, 16)]
