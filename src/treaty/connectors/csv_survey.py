@@ -52,10 +52,8 @@ class Survey:
         is_quote = np.frombuffer(chunk, np.uint8) == self._quote[0]
         parities = self._parities(is_quote)
         end = self._inside ^ int(np.count_nonzero(is_quote)) & 1
-        if self._open_lines or end or self._line_ends_inside(chunk, parities):
+        if self._open_lines or self._last_line_ends_inside(chunk, end) or self._line_ends_inside(chunk, parities):
             self._count_open_lines(chunk)
-        else:
-            self._open_lines = 0
         self._inside = end
 
     def _parities(self, is_quote: np.ndarray) -> np.ndarray:
@@ -66,6 +64,9 @@ class Survey:
         for shift in (32, 16, 8):
             folded ^= folded >> np.uint64(shift)
         return np.bitwise_xor.accumulate((folded & np.uint64(1)).astype(np.uint8)) ^ self._inside
+
+    def _last_line_ends_inside(self, chunk: bytes, end: int) -> bool:
+        return bool(end ^ chunk.count(self._quote, chunk.rfind(b"\n") + 1) & 1)
 
     def _line_ends_inside(self, chunk: bytes, parities: np.ndarray) -> bool:
         for number in np.flatnonzero(parities[:-1] & parities[1:]).tolist():

@@ -24,7 +24,7 @@ from treaty.faults import faultpoint
 from treaty.flows.moved import references_moved
 from treaty.flows.references import inputs_of, landed_through
 from treaty.lake.batches import Batch, open_batch
-from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepare_select, prepared_path
+from treaty.lake.commit import TableWrite, commit, discard, keep_file, parquet_options, prepare_rows, prepare_select, prepared_path
 from treaty.lake.current import ModelTables, current_contributions, effective_dispositions
 from treaty.lake.cursors import CursorPosition, Fence, read_cursor
 from treaty.lake.golden import WIDE_COLUMNS
@@ -307,7 +307,7 @@ def _run_wide(work: Work, chunk: Chunk, batch: Batch) -> Path:
     first = conform_sql(mapping, f"{relation} and {_alone(work, chunk)}", inputs)
     duck.execute(
         f"""copy (select {_contribution_columns(work)}, {wide}, {batch.number}::bigint as _batch from ({first}) where _state = 'good')
-            to {quote_text(str(path))} (format parquet, compression zstd, row_group_size {session.settings.row_group_rows}, preserve_order false)"""
+            to {quote_text(str(path))} ({parquet_options(session)})"""
     )
     written = f"read_parquet({quote_text(str(path))})"
     rest = f"{relation} and _landed_id not in (select _landed_id from {written})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -369,7 +370,8 @@ class _Landing:
         for place, query in enumerate(queries):
             try:
                 select = staged_query(staging, identified(staging, query()), newest, known)
-                with self._session.joins_as_written():  # the engine has no idea how many rows arrive
+                numbered = self._session.in_one_thread() if group.fallback and not place else nullcontext()  # rows of a file, in its order
+                with self._session.joins_as_written(), numbered:  # the engine has no idea how many rows arrive
                     write_parquet(self._session, staged, select, ordered=newest is None and group.stream is not None)
                 return
             except Exception as error:

@@ -130,6 +130,15 @@ class Session:
         finally:
             self.duck.execute("reset disabled_optimizers")
 
+    @contextmanager
+    def in_one_thread(self) -> Iterator[None]:
+        """Run queries in this thread alone: for those that can run in one only, for which this one would otherwise wait at full speed."""
+        self.duck.execute("set threads = 1")
+        try:
+            yield
+        finally:
+            self.duck.execute(f"set threads = {self.settings.threads}")
+
     def roll_back(self) -> None:
         """End the engine's open transaction, if there still is one."""
         from treaty.sessions.duckdb import roll_back

@@ -129,8 +129,8 @@ def test_a_lost_connection_before_commit_is_tried_again(
     """A7: every connection is cut while the transaction is open; the commit is made again, the landing is not."""
     with open_session(tmp_path / "state", lake_url, Limits()) as session:
         land_all(session, csv_request(), csv_arrival(tmp_path, "id,amount\n1,10\n"))
-        monkeypatch.setenv("TREATY_FAULT", "commit.pre_commit:1:sleep:1.5")
-        cutter = threading.Thread(target=cut_connections, args=(lake_url, 0.7))
+        monkeypatch.setenv("TREATY_FAULT", "commit.pre_commit:1:sleep:3")
+        cutter = threading.Thread(target=cut_connections, args=(lake_url,))
         forget_hits()
         cutter.start()
         result = land_all(session, csv_request(), csv_arrival(tmp_path, "id,amount\n1,11\n"))
@@ -157,8 +157,11 @@ def test_an_error_after_the_commit_does_not_remove_what_was_committed(
     assert 1 == land_all(session, csv_request(), csv_arrival(tmp_path, rewritten)).skipped_arrivals
 
 
-def cut_connections(url: str, after_seconds: float) -> None:
-    """End every other connection to a database, as a restart of the server would."""
-    time.sleep(after_seconds)
+def cut_connections(url: str) -> None:
+    """End every other connection to a database while a commit holds the lake's lock, as a restart of the server would."""
     with psycopg.connect(url, autocommit=True) as connection:
+        locked = "select 1 from pg_locks where locktype = 'advisory' and granted and database = (select oid from pg_database where datname = current_database())"
+        while connection.execute(locked).fetchone() is None:
+            time.sleep(0.02)
+        time.sleep(0.5)
         connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()")

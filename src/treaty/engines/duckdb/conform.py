@@ -13,7 +13,7 @@ from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledMapping, CompiledStream
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children
-from treaty.engines.duckdb.frames import Frame, Inputs, change_of, nested_notes
+from treaty.engines.duckdb.frames import Frame, Inputs, changes, nested_notes
 from treaty.engines.duckdb.paths import Place, Shape, json_path, quote_name, quote_text, walk
 from treaty.project.formats import shape_of_format
 
@@ -90,7 +90,7 @@ class RecordReader:
         if self.document:
             return f"from_json(payload, {self.shapes['payload'].spell()})"
         column = self._column(name)
-        return f"CASE WHEN json_valid({column}) THEN CAST({column} AS JSON) END"
+        return f"try_cast({column} AS JSON)"
 
     def parsed(self) -> list[tuple[str, str]]:
         """Return the columns that read documents, as (name, SQL), below every level."""
@@ -188,8 +188,8 @@ def _state(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -
         if each.name in reasons and (each.required or each.name in keyed):
             fatal.append(f"{reasons[each.name]} IS NOT NULL")
         inside = frame.eaches.get(each.node)
-        if inside is not None and inside.has_notes:
-            fatal.append(f"coalesce(list_bool_or(list_transform(flatten(list_transform({inside.column}, lambda n: n.notes)), lambda n: n.fatal)), false)")
+        if inside is not None and inside.notes is not None:
+            fatal.append(f"coalesce(list_bool_or(list_transform({inside.notes}, lambda n: n.fatal)), false)")
     if mapping.stream.key:
         fatal.append("_source_key IS NULL")
     cases = "".join(f" WHEN {sql} THEN 'filtered'" for sql, _ in filtered)
@@ -234,9 +234,9 @@ def _notes(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -
             fatal = each.required or each.name in keyed
             items.append(f"CASE WHEN ({rule}) IS NOT NULL THEN [{item(each.name, f'({rule})', frame.offending(each.node), fatal)}] END")
         inside = frame.eaches.get(each.node)
-        if inside is not None and inside.has_notes:
-            items.append(nested_notes(inside.column, each.name))
-            tests.append(f"coalesce(len(flatten(list_transform({inside.column}, lambda n: n.notes))) > 0, false)")
+        if inside is not None and inside.notes is not None:
+            items.append(nested_notes(inside.notes, each.name))
+            tests.append(f"{inside.notes} IS NOT NULL")
     for case in mapping.edge_cases:
         if case.treatment == "quarantine":
             tests.append(frame.value(case.when))
@@ -268,16 +268,15 @@ def _bracket(sql: str) -> str:
 
 
 def _fired(mapping: CompiledMapping, frame: Frame) -> str:
-    roots = [each.node for each in mapping.fields]
-    direct = {decision: frame.value(fired) for decision, fired in mapping.scopes}
-    direct |= {case.decision: frame.value(case.when) for case in mapping.edge_cases}
+    tests = changes(frame, [each.node for each in mapping.fields])
+    tests |= {decision: frame.value(fired) for decision, fired in mapping.scopes}
+    tests |= {case.decision: frame.value(case.when) for case in mapping.edge_cases}
     words = []
     for start in range(0, max(len(mapping.decisions), 1), BITS):
         bits = []
         for number, decision in enumerate(mapping.decisions[start : start + BITS]):
-            test = direct.get(decision) or change_of(frame, decision, roots)
-            if test != "false":
-                bits.append(f"(CAST(({test}) AS BIGINT) << {number})")
+            if decision in tests:
+                bits.append(f"(CAST(({tests[decision]}) AS BIGINT) << {number})")
         words.append(" + ".join(bits) or "CAST(0 AS BIGINT)")
     return f"[{', '.join(words)}]"
 

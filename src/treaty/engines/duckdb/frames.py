@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from treaty.compiler import ir
 from treaty.compiler.decisions import is_hook
 from treaty.compiler.functions.duckdb_types import duckdb_type
-from treaty.compiler.lineage import children, first_source, marks
+from treaty.compiler.lineage import children, first_source
+from treaty.compiler.types import STRING
 from treaty.engines.duckdb.paths import Place, Shape, quote_name, quote_text, text_of, walk
 from treaty.engines.duckdb.scalars import can_fail, hook_answer, render_reason, render_value, repeated_arguments
 
@@ -45,13 +46,12 @@ class Column:
     level: int
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class EachColumns:
-    """What an ``each`` leaves behind for the record: its elements' notes and which decisions changed something in them."""
+    """What an ``each`` leaves behind for the record: its elements, with which decisions changed something in them, and what failed in them."""
 
-    field: str
     column: str
-    has_notes: bool
+    notes: str | None  # the column that lists their notes, null where there are none; None where there cannot be any
     decisions: tuple[str, ...]
 
 
@@ -235,23 +235,31 @@ class Frame:
     def _prepare_each(self, node: ir.Each) -> int:
         group, shape = self._join_children(node.join) if node.join is not None else self._split(node)
         inner = self._element_frame(shape)
-        inner.count(each for _, each in node.fields)
-        decided = sorted({mark.decision for _, each in node.fields for mark in marks(each)})
-        deepest = 0
-        for _, each in node.fields:
-            deepest = max(deepest, inner.prepare(each))
-        notes, bits = inner.notes(node, deepest), inner.changed(decided, [each for _, each in node.fields], deepest)
-        values = [inner.value(each) for _, each in node.fields]
-        sql = inner.fold(self.refer(group.name), values)
-        column = self.define("e", sql, max(group.level + 1, inner.outer_level))
-        members = ", ".join(f"{quote_name(name)}: {inner.value(each)}" for name, each in node.fields)
+        roots = [each for _, each in node.fields]
+        inner.count(roots)
+        for each in roots:
+            inner.prepare(each)
+        changed = changes(inner, roots)
+        wrong, notes = inner.failures(node)
+        members = {f"m_{number}": inner.value(each) for number, each in enumerate(roots)}
+        members |= {f"d_{number}": test for number, test in enumerate(changed.values())}
+        if wrong:
+            members["wrong"] = " OR ".join(wrong)
+        elements, element = self.refer(group.name), inner.variable
+        column = self.define("e", inner.fold(elements, members), max(group.level + 1, inner.outer_level))
         name = self.refer(column.name)
-        listed = f"coalesce(list_transform({name}, lambda {inner.variable}: {{{members}}}), [])"
+        picked = ", ".join(f"{quote_name(field)}: {element}.m_{number}" for number, (field, _) in enumerate(node.fields))
+        listed = f"coalesce(list_transform({name}, lambda {element}: {{{picked}}}), [])"
         broken = self.broken(node.path) if node.path is not None else None
         if broken:
             listed = f"CASE WHEN ({broken}) IS NULL THEN {listed} END"
         self.columns[node] = self.define("v", listed, column.level + 1)
-        self.eaches[node] = EachColumns("", name, notes, bits)
+        noted = None
+        if wrong:  # most records have none: what failed is told from the elements again, where something did
+            told = f"flatten(list_transform({inner.fold(elements, {'notes': notes})}, lambda {element}: {element}.notes))"
+            noted = f"CASE WHEN list_bool_or(list_transform({name}, lambda {element}: {element}.wrong)) THEN {told} END"
+            noted = self.refer(self.define("n", noted, column.level + 1).name)
+        self.eaches[node] = EachColumns(name, noted, tuple(changed))
         return self.columns[node].level + 1
 
     def _split(self, node: ir.Each) -> tuple[Column, Shape | None]:
@@ -284,93 +292,138 @@ class Frame:
 
         return Frame(source, present, lambda path: None, self.inputs, self.empty_is_null, variable, self, names=self.names)
 
-    def fold(self, elements: str, used: Iterable[str]) -> str:
-        """Return SQL that turns raw elements into structs of this frame's columns, one ``list_transform`` a level.
-
-        A member lives only as long as a later level, or one of the ``used`` SQL texts, names it: every member costs a vector a level.
-        """
-        named = re.compile(rf"\b{self.variable}\.(\w+)")
-        levels = [pairs for pairs in self.layers if pairs]
-        if not levels:  # the elements' fields are all constants, or read from around the group
-            return elements
-        later: list[set[str]] = [set(named.findall(" ".join(used))) | {"notes"}]
-        for pairs in reversed(levels[1:]):
-            later.append(later[-1] | {name for _, sql in pairs for name in named.findall(sql)})
+    def fold(self, elements: str, members: Mapping[str, str]) -> str:
+        """Return SQL that turns raw elements into structs of these members, each SQL over this frame's columns: one ``list_transform`` a level."""
+        columns = {name: sql for pairs in self.layers for name, sql in pairs}
         there: list[str] = []
-        for pairs, alive in zip(levels, reversed(later), strict=True):
-            kept = [f"{name}: {self.variable}.{name}" for name in there if name in alive]
-            made = [f"{name}: {sql}" for name, sql in pairs if name in alive or name.startswith("d_")]
-            there = [name for name in there if name in alive] + [name for name, _ in pairs if name in alive or name.startswith("d_")]
-            members = ", ".join([*kept, *made]) or "none: NULL"
-            elements = f"list_transform({elements}, lambda {self.variable}: {{{members}}})"
+        levels = _Folding(self.variable, columns, members).levels
+        for number, made in enumerate(levels):
+            later = {name for below in levels[number + 1 :] for sql in below.values() for name in re.findall(rf"\b{self.variable}\.(\w+)", sql)}
+            there = [name for name in there if name in later]
+            spelled = [f"{name}: {self.variable}.{name}" for name in there] + [f"{name}: {sql}" for name, sql in made.items()]
+            elements = f"list_transform({elements}, lambda {self.variable}: {{{', '.join(spelled) or 'none: NULL'}}})"
+            there += made
         return elements
 
-    def notes(self, node: ir.Each, level: int) -> bool:
-        """Add the column ``notes`` to an element: what failed or is required and absent. Return whether there can be any."""
-        items = []
+    def failures(self, node: ir.Each) -> tuple[list[str], str]:
+        """Return tests of an element, one of which is true where something failed or is required and absent, and SQL of its notes."""
+        tests, items = [], []
         for name, each in node.fields:
-            reason = self.reason(each)
-            required = name in node.required
+            required, reason, value = name in node.required, self.reason(each), self.value(each)
             if required:
-                absent = f"CASE WHEN {self.value(each)} IS NULL THEN 'required' END"
+                tests.append(f"{value} IS NULL")  # what failed is null
+                absent = f"CASE WHEN {value} IS NULL THEN 'required' END"
                 reason = absent if reason is None else f"coalesce({reason}, {absent})"
+            elif reason is not None:
+                tests.append(f"({reason}) IS NOT NULL")
             if reason is not None:
-                item = f"{{field: {quote_text(name)}, rule: r, value: {self.offending(each)}, fatal: {str(required).lower()}}}"
-                items.append((reason, item))
-            for below, inside in self.eaches.items():
-                if below == each and inside.has_notes:
-                    items.append(("nested", f"{inside.column}|{name}"))
-        if not items:
-            return False
-        parts = []
-        for reason, item in items:
-            if reason == "nested":
-                column, _, name = item.partition("|")
-                parts.append(nested_notes(column, name))
-                continue
-            reason_column = self.define("r", reason, level)
-            told = item.replace("rule: r,", f"rule: {self.refer(reason_column.name)},", 1)
-            parts.append(f"CASE WHEN {self.refer(reason_column.name)} IS NOT NULL THEN [{told}] END")
-        while len(self.layers) <= level + 1:
-            self.layers.append([])
-        self.layers[level + 1].append(("notes", f"flatten([{', '.join(f'coalesce({part}, [])' for part in parts)}])"))
-        return True
+                item = f"{{field: {quote_text(name)}, rule: ({reason}), value: {self.offending(each)}, fatal: {str(required).lower()}}}"
+                items.append(f"CASE WHEN ({reason}) IS NOT NULL THEN [{item}] END")
+            inside = self.eaches.get(each)
+            if inside is not None and inside.notes is not None:
+                tests.append(f"{inside.notes} IS NOT NULL")
+                items.append(nested_notes(inside.notes, name))
+        return tests, f"flatten([{', '.join(f'coalesce({item}, [])' for item in items)}])"
 
-    def changed(self, decisions: list[str], roots: list[ir.Node], level: int) -> tuple[str, ...]:
-        """Add a column ``d_N`` for each decision: whether it changed something in this element. Return the decisions."""
-        while len(self.layers) <= level + 1:
-            self.layers.append([])
-        for number, decision in enumerate(decisions):
-            self.layers[level + 1].append((f"d_{number}", change_of(self, decision, roots)))
-        return tuple(decisions)
+
+class _Folding:
+    """Cuts the columns of an element that some members need into levels: each a dictionary of names and SQL over the level before it.
+
+    Every member of a level costs a vector, so a column that is used once is written into what uses it, and so is a mere look at the
+    element; but the element itself is there only for the first level.
+    """
+
+    def __init__(self, variable: str, columns: Mapping[str, str], members: Mapping[str, str]) -> None:
+        self._named = re.compile(rf"\b{variable}\.(\w+)")
+        self._element = re.compile(rf"\b{variable}\b")
+        self._inside: dict[str, str] = {}  # what is written into its users
+        self._kept: dict[str, str] = {}
+        self._columns = self._needed(columns, members)
+        texts = [*self._columns.values(), *members.values()]
+        uses = Counter(used for sql in texts for used in self._named.findall(sql))
+        repeated = {used for sql in texts if "lambda" in sql for used in self._named.findall(sql)}
+        for name, sql in self._columns.items():
+            written = self._written(sql)
+            once = uses[name] == 1 and name not in repeated and name[0] in "lvw"
+            if once or (name[0] == "s" and "lambda" not in sql):
+                self._inside[name] = f"({written})"
+            else:
+                self._kept[name] = written
+        made = {name: self._written(sql, last=True) for name, sql in members.items()}
+        self.levels = [*self._ranked(), made]
+
+    def _needed(self, columns: Mapping[str, str], members: Mapping[str, str]) -> dict[str, str]:
+        needed: set[str] = set()
+        asked = [name for sql in members.values() for name in self._named.findall(sql)]
+        while asked:
+            name = asked.pop()
+            if name in columns and name not in needed:
+                needed.add(name)
+                asked += self._named.findall(columns[name])
+        return {name: sql for name, sql in columns.items() if name in needed}
+
+    def _written(self, sql: str, *, last: bool = False) -> str:
+        """Return SQL with the columns that do not stand by themselves written into it; those that look at the element stand if it is gone by then."""
+        used = [name for name in self._named.findall(sql) if name in self._columns]
+        if (last and self._kept) or any(name in self._kept for name in used):
+            for name in used:
+                if self._looks_at_element(self._inside.get(name, "")):
+                    self._kept[name] = self._inside.pop(name)
+        return self._named.sub(lambda found: self._inside.get(found[1], found[0]), sql)
+
+    def _looks_at_element(self, sql: str) -> bool:
+        return bool(self._element.search(self._named.sub(lambda found: "" if found[1] in self._columns else found[0], sql)))
+
+    def _ranked(self) -> list[dict[str, str]]:
+        rank: dict[str, int] = {}
+        levels: list[dict[str, str]] = []
+        for name in self._columns:
+            if name in self._kept:
+                used = [rank[each] for each in self._named.findall(self._kept[name]) if each in rank]
+                rank[name] = max(used, default=-1) + 1
+                levels += [{} for _ in range(rank[name] + 1 - len(levels))]
+                levels[rank[name]][name] = self._kept[name]
+        return levels
 
 
 def nested_notes(column: str, name: str) -> str:
     """Return SQL for the notes of an each's elements, their fields prefixed with the each's name; null when there are none."""
-    renamed = f"lambda n: {{field: {quote_text(name + '.')} || n.field, rule: n.rule, value: n.value, fatal: n.fatal}}"
-    listed = f"flatten(list_transform({column}, lambda n: n.notes))"
-    return f"CASE WHEN len({listed}) > 0 THEN list_transform({listed}, {renamed}) END"
+    return f"list_transform({column}, lambda n: {{field: {quote_text(name + '.')} || n.field, rule: n.rule, value: n.value, fatal: n.fatal}})"
 
 
-def change_of(frame: Frame, decision: str, roots: Iterable[ir.Node]) -> str:
-    """Return SQL that is true where the decision changed something below these roots."""
-    tests: dict[str, None] = {}
+def changes(frame: Frame, roots: Iterable[ir.Node]) -> dict[str, str]:
+    """Return, for each decision that is marked below these roots, SQL that is true where it changed something."""
+    tests: dict[str, dict[str, None]] = {}
+    seen: set[ir.Node] = set()
 
     def visit(node: ir.Node) -> None:
+        if node in seen:
+            return
+        seen.add(node)
         if isinstance(node, ir.Each):
             inside = frame.eaches[node]
-            if decision in inside.decisions:
-                member = f"d_{inside.decisions.index(decision)}"
-                tests[f"coalesce(list_bool_or(list_transform({inside.column}, lambda n: n.{member})), false)"] = None
+            for number, decision in enumerate(inside.decisions):
+                changed = f"list_bool_or(list_transform({inside.column}, lambda n: n.d_{number}))"
+                tests.setdefault(decision, {})[f"coalesce({changed}, false)"] = None
             return
-        if isinstance(node, ir.Decided) and node.decision == decision:
-            tests[_changed(frame, node)] = None
+        if isinstance(node, ir.Decided):
+            tests.setdefault(node.decision, {})[_changed(frame, node)] = None
         for child in children(node):
             visit(child)
 
     for root in roots:
         visit(root)
-    return " OR ".join(tests) or "false"
+    return {decision: " OR ".join(each) for decision, each in tests.items()}
+
+
+# What a text looks like that the engine would read as such a value: a cast that fails writes its message, at ten times the cost of this.
+_READABLE = {
+    "BOOLEAN": "lower({0}) IN ('true', 'false')",
+    "DATE": "{0} LIKE '____-__-__'",
+    "TIMESTAMP": "{0} LIKE '____-__-__%'",
+    "BIGINT": "regexp_full_match({0}, '[-+]?[0-9]+')",
+    "DECIMAL": "regexp_full_match({0}, '[-+]?[0-9]*\\.?[0-9]*')",
+}
 
 
 def _changed(frame: Frame, mark: ir.Decided) -> str:
@@ -378,5 +431,9 @@ def _changed(frame: Frame, mark: ir.Decided) -> str:
         return f"{frame.value(mark.body)} IS NOT NULL"
     given, made = frame.value(mark.input), frame.value(mark.body)
     if mark.input.type != mark.body.type:  # a number or date that already stood there as the engine writes it is no change
-        given = f"try_cast({given} AS {duckdb_type(mark.body.type)})"
+        kind = duckdb_type(mark.body.type)
+        readable = next((test.format(given) for name, test in _READABLE.items() if kind.startswith(name)), None)
+        given = f"try_cast({given} AS {kind})"
+        if mark.input.type == STRING and readable:
+            given = f"CASE WHEN {readable} THEN {given} END"
     return f"{made} IS DISTINCT FROM {given}"

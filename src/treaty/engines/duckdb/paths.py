@@ -98,7 +98,8 @@ def _child(node: str, parent: Shape, step: Step) -> tuple[str, bool]:
     single = shape.declared()
     several = quote_text(json.dumps([single]))
     one = f"json_extract_string({child}, '$')" if single == "VARCHAR" else f"from_json({child}, {quote_text(json.dumps(single))})"
-    return f"CASE json_type({child}) WHEN 'ARRAY' THEN from_json({child}, {several}) WHEN 'NULL' THEN NULL ELSE [{one}] END", True
+    array = f"starts_with(CAST({child} AS VARCHAR), '[') OR json_type({child}) = 'ARRAY'"  # the first spares parsing it once more
+    return f"CASE WHEN {array} THEN from_json({child}, {several}) WHEN json_type({child}) <> 'NULL' THEN [{one}] END", True
 
 
 def _step(place: Place, step: Step) -> Place:
