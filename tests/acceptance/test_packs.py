@@ -17,6 +17,32 @@ from treaty.project.files import catalog_folder
 from treaty.project.loading import Project, load_project
 
 CATALOG = catalog_folder()
+APIDECK = Path(__file__).parents[3] / "shared" / "data" / "canonical-models" / "apideck"
+PLACES = {
+    "accounting.yml": {
+        "Customer": {"id": "billing/customer.identifier"},
+        "LinkedParentCustomer": {"id": "billing/customer.identifier"},
+        "Payment": {"id": "billing/payment.identifier", "total_amount": "billing/payment.amount", "transaction_date": "billing/payment.created_at"},
+        "CreditNote": {"id": "billing/invoice.identifier", "total_amount": "billing/invoice.total"},
+        "SalesReceipt": {"id": "billing/invoice.identifier", "total_amount": "billing/invoice.total"},
+        "Company": {"name": "party/company.name"},
+        "Invoice": {},
+        "InvoiceLineItem": {},
+    },
+    "crm.yml": {
+        "Company": {"name": "party/company.name"},
+        "Contact": {},
+        "Lead": {"name": "party/contact.full_name"},
+        "Email": {"email": "party/contact.email"},
+        "PhoneNumber": {"number": "party/contact.phone"},
+        "Website": {"url": "party/company.domain"},
+    },
+    "ecommerce.yml": {
+        "EcommerceCustomer": {"id": "billing/customer.identifier"},
+        "EcommerceOrder": {"id": "order/order.number"},
+        "EcommerceOrderLineItem": {"quantity": "order/order.lines.quantity"},
+    },
+}  # where our packs keep what Apideck's unified models require, of the resources that both know
 PROJECTS = ("billing", "einvoice", "order", "party", "demo/project")
 BUSINESS_TERMS = {f"BT-{number}" for number in range(1, 166)} - {"BT-4"}  # the standard has no BT-4
 FIXED_NAMES = {
@@ -108,6 +134,18 @@ def test_mapped_fields_are_those_of_the_model() -> None:
     model = {each.name for each in project.models["invoice"].properties}
     for mapping in (each for each in project.mappings.values() if each.name.startswith(("ubl", "cii"))):
         assert model - {"vat_total", "vat_total_accounting"} == set(mapping.fields), mapping.name
+
+
+@pytest.mark.skipif(not APIDECK.is_dir(), reason="the unified models of ../shared/data are not here")
+@pytest.mark.parametrize("file", PLACES)
+def test_what_unified_models_require_has_a_place(file: str) -> None:
+    """Each property that Apideck requires of a resource which our packs know too has a place in one of our models."""
+    described = yaml.load((APIDECK / file).read_bytes(), Loader=yaml.CSafeLoader)["components"]["schemas"]
+    assert {name: set(described[name].get("required", ())) for name in PLACES[file]} == {name: set(places) for name, places in PLACES[file].items()}
+    for place in (place for places in PLACES[file].values() for place in places.values()):
+        pack, _, path = place.partition("/")
+        model, _, field = path.partition(".")
+        assert load(pack).models[model].find(field) is not None, place
 
 
 def test_rules_of_the_standard_are_there() -> None:
