@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -11,6 +13,8 @@ from typing import Any
 import pytest
 
 import treaty
+from treaty.project.findings import Severity
+from treaty.project.loading import load_project
 
 NOON = 1_767_268_800  # 2026-01-01T12:00:00Z
 LATER = NOON + 31 * 86_400
@@ -76,6 +80,23 @@ OBJECTS = {
 }  # fmt: skip
 
 
+SERVER = """
+import http.server, json, sys, urllib.parse
+lists = json.load(open(sys.argv[1], encoding="utf-8"))
+class Handler(http.server.BaseHTTPRequestHandler):
+    def log_message(self, *_): pass
+    def do_GET(self):
+        url = urllib.parse.urlsplit(self.path); query = dict(urllib.parse.parse_qsl(url.query))
+        found = lists[url.path.removeprefix("/v1/")] if self.headers.get("Authorization") == "Bearer key-of-a-test" else []
+        begin = [each["id"] for each in found].index(query["starting_after"]) + 1 if "starting_after" in query else 0
+        data = json.dumps({"object": "list", "data": found[begin:begin + 2], "has_more": begin + 2 < len(found)}).encode()
+        self.send_response(200); self.send_header("Content-Length", str(len(data))); self.end_headers(); self.wfile.write(data)
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+print(server.server_port, flush=True)
+server.serve_forever()
+"""  # lists of Stripe's API, two objects a page
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project as `treaty init DIR --pack billing` makes it, with objects in its inbox, run once."""
@@ -87,6 +108,49 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     assert treaty.check(root).ok
     assert treaty.run(root).ok
     return root
+
+
+def reading_the_api(root: Path) -> Path:
+    """Make a project on the pack that reads Stripe's API, as the manual says."""
+    manual = (Path(__file__).parents[2] / "docs/rest.md").read_text(encoding="utf-8")
+    _, _, block = manual.partition("```yaml systems/stripe.yaml\n")
+    treaty.init(root, packs=["billing"])
+    (root / "systems/stripe.yaml").write_text(block.partition("```")[0], encoding="utf-8")
+    return root
+
+
+def test_the_api_may_be_read_instead(tmp_path: Path) -> None:
+    """The manual's system for Stripe's API takes the place of the pack's files, and the project has no problem."""
+    root = reading_the_api(tmp_path / "p")
+    assert [] == [str(each) for each in treaty.check(root).findings if each.severity is Severity.ERROR]
+    assert set(OBJECTS) == set(load_project(root).systems["stripe"].streams)
+
+
+@pytest.mark.slow
+def test_the_api_gives_the_same_records(project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same objects, page by page from an API in a process of its own, become the same records as from files."""
+    monkeypatch.setenv("TREATY_EGRESS_PRIVATE", "127.0.0.1")
+    monkeypatch.setenv("STRIPE_KEY", "key-of-a-test")
+    root = reading_the_api(tmp_path / "p")
+    (tmp_path / "lists.json").write_text(json.dumps({**OBJECTS, "customers": CUSTOMERS[:-1]}), encoding="utf-8")
+    with subprocess.Popen([sys.executable, "-c", SERVER, str(tmp_path / "lists.json")], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        system = root / "systems/stripe.yaml"
+        address = f"http://127.0.0.1:{process.stdout.readline().strip()}/v1"
+        system.write_text(system.read_text(encoding="utf-8").replace("https://api.stripe.com/v1", address), encoding="utf-8")
+        try:
+            assert treaty.run(root).ok
+        finally:
+            process.terminate()
+    assert treaty.verify(root).ok
+    assert {"cus_A", "cus_B", "cus_C"} == set(found(root, "customer"))  # the list says nothing of the deleted one
+    for model in ("subscription", "invoice", "payment"):
+        assert said(project, model) == said(root, model)
+
+
+def said(project: Path, model: str) -> dict[str, dict[str, Any]]:
+    """Return what the golden records of a model say, by identifier, without what Treaty says of them."""
+    return {key: {name: value for name, value in each.items() if not name.startswith("_")} for key, each in found(project, model).items()}
 
 
 def found(project: Path, model: str) -> dict[str, dict[str, Any]]:

@@ -1,7 +1,8 @@
 """Lays one declaration over another: a client's over the standard's, a project's over its pack's.
 
 Works on YAML nodes, before they are read, so every part of the resultant keeps the file and line where it was written.
-A table merges by key; ``replace: true`` replaces it; a list and a single value replace.
+A table merges by key; ``replace: true`` replaces it; a list and a single value replace. A system that names another connector keeps its
+streams, and nothing of how the one before reached them.
 """
 
 from __future__ import annotations
@@ -26,7 +27,23 @@ def merge_file(kind: FileKind, base: Node | DecisionFile, over: Node | DecisionF
         return DecisionFile(_decision(base.settings, over.settings), {**base.sections, **over.sections}, over.options or base.options)
     if kind == "models" or not (isinstance(base, MapNode) and isinstance(over, MapNode)):
         return over
-    return _maps(_without(base, ("reason",)), over)
+    base = _without(base, ("reason",))
+    return _maps(_unreached(base) if kind == "systems" and _changes_connector(base, over) else base, over)
+
+
+def _changes_connector(base: MapNode, over: MapNode) -> bool:
+    before, after = base.items.get("connector"), over.items.get("connector")
+    return isinstance(before, ScalarNode) and isinstance(after, ScalarNode) and before.text != after.text
+
+
+def _unreached(system: MapNode) -> MapNode:
+    """Return a system without what only its connector knows: how it is reached, and how each stream is read and written."""
+    system = _without(system, ("connection",))
+    streams = system.items.get("streams")
+    if isinstance(streams, MapNode):
+        without = {name: _without(each, ("read", "write")) if isinstance(each, MapNode) else each for name, each in streams.items.items()}
+        system.items["streams"] = MapNode(streams.position, streams.keys, without)
+    return system
 
 
 def _decision(base: MapNode, over: MapNode) -> MapNode:

@@ -181,6 +181,17 @@ def test_pack_by_folder_and_override(tmp_path: Path) -> None:
     assert ["override-without-reason"] == codes(load_project(tmp_path / "p"))
 
 
+def test_a_system_may_be_reached_by_another_connector(tmp_path: Path) -> None:
+    """A project that reads a pack's streams by another connector keeps their keys, and nothing of how the pack reached them."""
+    system = SYSTEM.replace("{format: csv}", "{format: csv, key: [ID], read: {files: '*.csv'}}")
+    write(tmp_path / "pack", {"treaty.yaml": "name: pack\n", "systems/a.yaml": system})
+    over = "reason: the API is read\nconnector: rest\nconnection: {url: https://api.example.com}\nstreams: {rows: {format: json, read: {path: rows}}}\n"
+    project = load_project(write(tmp_path / "p", {"treaty.yaml": "name: p\npacks: ['../pack']\n", "systems/a.yaml": over}))
+    found = project.systems["a"]
+    assert ({"url": "https://api.example.com"}, {"path": "rows"}) == (found.connection, found.streams["rows"].read)
+    assert ("json", ("ID",)) == (found.streams["rows"].format, found.streams["rows"].key)
+
+
 def test_pack_problems(tmp_path: Path) -> None:
     """A pack that is not there is named with the nearest that ships; packs may not depend on each other in a ring."""
     project = load_project(write(tmp_path / "p", {"treaty.yaml": "name: p\npacks:\n  - nothing-like-it\n"}))
