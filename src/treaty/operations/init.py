@@ -7,7 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from treaty.errors import UsageError
+from treaty.operations.ci import WrittenWorkflow, ensure_service, write_workflow
 from treaty.operations.descriptions import describe_system
+from treaty.operations.workspace import find_workspace
 from treaty.project.files import SETTINGS_FILE, SUFFIXES, catalog_folder, shipped_packs
 from treaty.project.findings import nearest
 from treaty.project.loading import Project, load_project
@@ -28,7 +30,7 @@ class WrittenSystem:
 
 @dataclass(frozen=True, slots=True)
 class InitResult:
-    """What was made: the folder, its packs, the folders that its systems read, its models and flows, and the system of a description."""
+    """What was made: the folder, its packs, the folders that its systems read, its models and flows, the system of a description, and the workflow."""
 
     folder: Path
     packs: tuple[str, ...]
@@ -36,21 +38,40 @@ class InitResult:
     models: tuple[str, ...]
     flows: tuple[str, ...]
     system: WrittenSystem | None = None
+    workflow: WrittenWorkflow | None = None
 
 
-def init(folder: Path | str, packs: Sequence[str] = (), *, from_openapi: Path | str | None = None, system: str | None = None) -> InitResult:
+def init(
+    folder: Path | str,
+    packs: Sequence[str] = (),
+    *,
+    from_openapi: Path | str | None = None,
+    system: str | None = None,
+    ci: str | None = None,
+    environment: str | None = None,
+) -> InitResult:
     """Make a project in ``folder``, building on packs: shipped ones by name, others by folder.
 
-    With ``from_openapi`` a REST system is written from that description; then the folder may be a project already, which gets one system more.
+    With ``from_openapi`` a REST system is written from that description, with ``ci`` (``github`` or ``gitlab``) the workflow that reviews changes by what
+    has landed in ``environment``; then the folder may be a project already, which gets these.
 
     Raises:
-        UsageError: there is a project already, a pack that there is not, or a description that offers nothing.
+        UsageError: there is a project already, a pack or service that there is not, or a description that offers nothing.
     """
     root = Path(folder).expanduser().resolve()
+    if ci is not None:
+        ensure_service(ci)
+    made = _init(root, packs, from_openapi, system, more=ci is not None)
+    return made if ci is None else replace(made, workflow=write_workflow(find_workspace(root, environment), ci))
+
+
+def _init(root: Path, packs: Sequence[str], from_openapi: Path | str | None, system: str | None, *, more: bool) -> InitResult:
+    """Make the project, or the system of a description; ``more`` lets a project that is there be as it is."""
     if from_openapi is None:
         if system is not None:
             raise UsageError("A system's name belongs to a description.", remedy="Add --from-openapi FILE, or leave --system out.")
-        return _make(root, packs)
+        there = more and not packs and (root / SETTINGS_FILE).exists()
+        return InitResult(root, (), (), (), ()) if there else _make(root, packs)
     there = (root / SETTINGS_FILE).exists()
     if there and packs:
         raise UsageError(f"{root} is a Treaty project already.", remedy=f"Add packs to its {SETTINGS_FILE}; --from-openapi alone adds a system.")
