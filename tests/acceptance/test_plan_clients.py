@@ -50,6 +50,13 @@ otherwise: "null"
 
 In words.
 """
+LEDGER = """\
+connector: postgresql
+connection: {embedded: ledger}
+owner: tests
+streams:
+  things: {format: table, write: {table: ledger.thing, create: true}}
+"""
 EXPRESSION = "replace(trim(text), '|', '/')"
 UPPER = ((NAMES, EXPRESSION, f"upper({EXPRESSION})"), (NAMES, '"a/b"', '"A/B"'))
 LOWER = ((NAMES, EXPRESSION, f"lower({EXPRESSION})"),)
@@ -69,7 +76,7 @@ def standing() -> Iterator[Path]:
     more = {
         "hooks/texts.py": HOOK, "decisions/kinds.md": KINDS, FLOW: "mappings: [store.things, thing.ledger]\nowner: tests\n",
         "clients/beta/" + NAMES: NAME.replace("title:", "reason: beta's labels are in capitals\ntitle:").replace(EXPRESSION, f"upper({EXPRESSION})").replace('"a/b"', '"A/B"'),
-        "systems/ledger.yaml": "connector: postgresql\nconnection: {embedded: ledger}\nowner: tests\nstreams:\n  things: {format: table, write: {table: ledger.thing, create: true}}\n",
+        "systems/ledger.yaml": LEDGER,
         OUTBOUND: "from: thing\nto: ledger/things\nkey: [client, code]\nmode: upsert\ndelete: send\nfields:\n  client: \"'nobody'\"\n  code: code\n  name: name\n",
         **{f"clients/{each}/{OUTBOUND}": f"reason: one table for all\nfields:\n  client: {{cell: \"'{each}'\", reason: names the client}}\n" for each in ("acme", "beta")},
     }  # fmt: skip
