@@ -52,7 +52,7 @@ def test_dates_ids_and_results_have_a_shape() -> None:
         "2026-01-31", "2026-01-31T00:00:00+00:00", "00000000-0000-0000-0000-000000000001",
     ]  # fmt: skip
     made = InitResult(folder=__import__("pathlib").Path("x"), packs=("p",), inboxes=(), models=("m",), flows=())
-    assert shape(made) == {"folder": "x", "packs": ["p"], "inboxes": [], "models": ["m"], "flows": [], "system": None}
+    assert shape(made) == {"folder": "x", "packs": ["p"], "inboxes": [], "models": ["m"], "flows": [], "system": None, "workflow": None}
 
 
 def test_progress_is_silent_in_a_pipe() -> None:
