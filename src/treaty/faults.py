@@ -46,6 +46,8 @@ FAULT_POINTS: dict[str, str] = {
     "deliver.derived": "intents are written down, nothing is sent",
     "sink.pre_commit": "a batch is written to the sink, its transaction is open",
     "sink.post_commit": "the sink has committed a batch, and nobody else knows",
+    "request.pre_send": "a write is about to be sent to an API",
+    "request.answered": "an API has answered a write, and nobody else knows",
     "deliver.pre_write": "before a batch of items is sent to a sink",
     "deliver.post_write": "the sink has answered, nothing is written down",
     "deliver.settled": "what became of a batch of items is written down",

@@ -28,6 +28,7 @@ class Figures:
     kills: int = 0
     rows: int = 0
     points: Counter[str] = field(default_factory=Counter)
+    more: list[str] = field(default_factory=list)  # lines of other tests
     began: float = field(default_factory=time.monotonic)
 
     def count(self, kill: Kill, ran: Ran) -> None:
@@ -97,3 +98,5 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             f"chaos: {FIGURES.kills} kills, {at_points} of them at {len(FIGURES.points)} of {len(FAULT_POINTS)} fault points and "
             f"{FIGURES.kills - at_points} at random moments (seed {SEED}); {FIGURES.rows} rows compared; {time.monotonic() - FIGURES.began:.0f} s"
         )
+    for line in FIGURES.more:
+        terminalreporter.write_line(f"chaos: {line}")

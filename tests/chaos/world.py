@@ -13,11 +13,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -84,19 +84,29 @@ class Ran:
 class World:
     """A project folder with an embedded server of its own."""
 
+    scenarios: ClassVar[Sequence[str]] = SCENARIOS
+    databases: ClassVar[Sequence[str]] = DATABASES
+    sources: ClassVar[Sequence[str]] = ("billing",)  # databases that hold something before the first run
+    settings: ClassVar[Mapping[str, str]] = SETTINGS
+    doubling: ClassVar[frozenset[str]] = frozenset()  # sinks that may get a message twice: which id they give it the last time is left open
+
     def __init__(self, folder: Path) -> None:
         self.root = folder / "project"
         self.state = self.root / ".treaty"
         self._saved = folder / "saved"
         self._inboxes = folder / "inboxes"
         self._log = folder / "hits"
-        shutil.copytree(HERE / "project", self.root)
         self._inboxes.mkdir()
-        shutil.copytree(HERE / "day1/inbox", self._inboxes / "day1")
-        shutil.copytree(HERE / "day1/inbox", self._inboxes / "day2")
-        shutil.copytree(HERE / "day2/inbox", self._inboxes / "day2", dirs_exist_ok=True)
+        self.write_project(self._inboxes)
         self._placed: str | None = None
         self._written_at = time.monotonic()
+
+    def write_project(self, inboxes: Path) -> None:
+        """Write the project, and what the sources give on each day."""
+        shutil.copytree(HERE / "project", self.root)
+        shutil.copytree(HERE / "day1/inbox", inboxes / "day1")
+        shutil.copytree(HERE / "day1/inbox", inboxes / "day2")
+        shutil.copytree(HERE / "day2/inbox", inboxes / "day2", dirs_exist_ok=True)
 
     # ---- where a scenario begins
 
@@ -108,8 +118,10 @@ class World:
         self._conninfo = ensure_embedded(self.state, RuntimeSettings())
         with self._server() as server:
             server.execute("create role treaty_guest login")
-            server.execute("create database billing_first owner treaty_guest")
-        self._fill_billing("billing_first", "day1")
+            for name in self.sources:
+                server.execute(f"create database {name}_first owner treaty_guest".encode())
+        for name in self.sources:
+            self._fill(name, "first")
         time.sleep(max(0.0, self._written_at + TRUSTED_SECONDS - time.monotonic()))
 
     def stop(self) -> None:
@@ -125,9 +137,9 @@ class World:
         self._placed = INBOXES[scenario]
         (self._inboxes / self._placed).rename(self.root / "inbox")  # the files keep their stamps
         with self._server() as server:
-            for name in DATABASES:
+            for name in self.databases:
                 server.execute(f'drop database if exists "{name}" with (force)'.encode())
-                if scenario != "first" or name == "billing":
+                if scenario != "first" or name in self.sources:
                     server.execute(f'create database "{name}" template "{name}_{scenario}" strategy file_copy'.encode())
         for name in FILES:
             _remove(self.state / name)
@@ -137,17 +149,18 @@ class World:
     def save(self, scenario: str) -> None:
         """Keep the present state as where a scenario begins."""
         with self._server() as server:
-            for name in DATABASES:
+            for name in self.databases:
                 server.execute(f'create database "{name}_{scenario}" template "{name}" strategy file_copy'.encode())
         if INBOXES[scenario] == "day2":
-            self._fill_billing(f"billing_{scenario}", "day2")
+            for name in self.sources:
+                self._fill(name, scenario)
         for name in FILES:
             _copy(self.state / name, self._saved / scenario / name)
 
-    def _fill_billing(self, database: str, day: str) -> None:
-        """Add what the billing system has on a day."""
-        with psycopg.connect(make_conninfo(self._conninfo, dbname=database, user="treaty_guest")) as billing:
-            billing.execute((HERE / day / "billing.sql").read_bytes())
+    def _fill(self, source: str, scenario: str) -> None:
+        """Add what a source has on the day of a scenario."""
+        with psycopg.connect(make_conninfo(self._conninfo, dbname=f"{source}_{scenario}", user="treaty_guest")) as connection:
+            connection.execute((HERE / INBOXES[scenario] / f"{source}.sql").read_bytes())
 
     # ---- runs
 
@@ -155,7 +168,7 @@ class World:
         """Run a scenario's command to its end, or to where it is to be killed; ``source`` is another tree of Treaty's source."""
         self._log.unlink(missing_ok=True)
         environment = {key: value for key, value in os.environ.items() if not key.startswith("TREATY_")}
-        environment |= SETTINGS | {"TREATY_FAULT_LOG": str(self._log)}
+        environment |= {**self.settings} | {"TREATY_FAULT_LOG": str(self._log)}
         if source is not None:
             environment["PYTHONPATH"] = str(source)
         if kill is not None and kill.point:

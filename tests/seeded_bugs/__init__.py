@@ -78,6 +78,23 @@ ISSUE_AFTER_COMMIT = SeededBug(
         ),
     ),
 )
+KEY_OF_EACH_ATTEMPT = SeededBug(
+    name="key-of-each-attempt",
+    title="an idempotency key is made anew whenever a record is sent",
+    file="connectors/rest/sink.py",
+    changes=(("{self.told.key_header: item.message_id}", '{self.told.key_header: f"{item.message_id}-{time.time_ns()}"}'),),
+)
+MULTI_STATUS_AS_SUCCESS = SeededBug(
+    name="multi-status-as-success",
+    title="an answer 207 acknowledges every item of a batch, whatever it says of each",
+    file="connectors/rest/sink.py",
+    changes=(
+        (
+            "        return [(id(item), result) for item, result in zip(group, self._results(group, answer), strict=True)]\n",
+            '        return [(id(item), ItemResult(item.delivery_key, "acknowledged")) for item in group]\n',
+        ),
+    ),
+)
 BUGS = (CURSOR_BEFORE_LAND, CURSOR_BEFORE_CONTRIBUTIONS, ACKNOWLEDGED_BEFORE_SENT, ISSUE_AFTER_COMMIT)
 
 

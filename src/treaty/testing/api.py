@@ -8,6 +8,7 @@
 (a batch whose answer lacks its last result), ``odd-shape`` (a batch answered by something else). Every write that is applied is a line of LOG.
 What :meth:`FakeApi.offer` gives it, it lists at ``GET /v1/NAME`` in pages of ``limit`` (10) records after ``starting_after``, with ``has_more``, for those
 who send its bearer token.
+``POST /restore`` takes such lines as a list, and makes them all that ever happened.
 """
 
 from __future__ import annotations
@@ -41,13 +42,20 @@ class FakeApi:
 
     def script(self, faults: Sequence[str]) -> None:
         """Say what happens at the writes to come."""
-        request = urllib.request.Request(f"{self.address}/script", json.dumps(list(faults)).encode(), {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10):
-            pass
+        self._tell("script", list(faults))
+
+    def restore(self, effects: Sequence[dict[str, Any]]) -> None:
+        """Put it back to where these were all its effects; nothing is scripted any more."""
+        self._tell("restore", list(effects))
 
     def effects(self) -> list[dict[str, Any]]:
         """Return every write that was applied, in order."""
         return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()] if self.log.exists() else []
+
+    def _tell(self, what: str, told: list[Any]) -> None:
+        request = urllib.request.Request(f"{self.address}/{what}", json.dumps(told).encode(), {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10):
+            pass
 
     def things(self) -> list[dict[str, Any]]:
         """Return what the API holds."""
@@ -70,12 +78,25 @@ def run_api(log: Path) -> Iterator[FakeApi]:
 class _State:
     def __init__(self, log: Path) -> None:
         self.log, self.lock = log, threading.Lock()
+        self.forget()
+
+    def forget(self) -> None:
         self.things: dict[str, dict[str, Any]] = {}
         self.keys: dict[str, dict[str, Any]] = {}
+        self.made = 0
         self.faults: list[str] = []
         self.offered: dict[str, dict[str, Any]] = {}
+        self.log.unlink(missing_ok=True)
 
     def effect(self, kind: str, thing: dict[str, Any], key: str | None) -> None:
+        """Carry a write out, and write it down."""
+        if kind == "delete":
+            self.things.pop(thing["id"], None)
+        else:
+            self.things[thing["id"]] = thing
+        self.made += kind == "create"
+        if key is not None:
+            self.keys[key] = thing
         with self.log.open("a", encoding="utf-8") as log:
             log.write(json.dumps({"kind": kind, "key": key, "thing": thing}) + "\n")
 
@@ -117,6 +138,12 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif self.path == "/script":
             self.state.faults[:] = body
             self._answer(200, {})
+        elif self.path == "/restore":
+            with self.state.lock:
+                self.state.forget()
+                for each in body:
+                    self.state.effect(each["kind"], each["thing"], each["key"])
+            self._answer(200, {})
         elif self.path == "/things/batch":
             self._batch(body)
         else:
@@ -150,10 +177,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _create(self, body: dict[str, Any], key: str | None) -> tuple[int, dict[str, Any]]:
         if key is not None and key in self.state.keys:
             return 200, self.state.keys[key]
-        thing = {**body, "id": f"api-{len(self.state.things) + 1}"}
-        self.state.things[thing["id"]] = thing
-        if key is not None:
-            self.state.keys[key] = thing
+        thing = {**body, "id": f"api-{self.state.made + 1}"}
         self.state.effect("create", thing, key)
         return 201, thing
 
@@ -163,14 +187,13 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             return 409, {"error": "a newer version is there"}
         thing = {**body, "id": name}
         if there != thing:
-            self.state.things[name] = thing
             self.state.effect("put", thing, None)
         return 200, thing
 
     def _delete(self, name: str) -> tuple[int, dict[str, Any]]:
         if name not in self.state.things:
             return 404, {"error": "no such thing"}
-        self.state.effect("delete", self.state.things.pop(name), None)
+        self.state.effect("delete", self.state.things[name], None)
         return 200, {}
 
     def _batch(self, body: dict[str, Any]) -> None:
@@ -179,8 +202,8 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             results = []
             for item in body["items"]:
                 bad = item.get("text") == "bad"
-                said = {} if bad else self._create(item, None)[1]
-                results.append({"reference": item["reference"], "status": 422 if bad else 201, "id": said.get("id")})
+                said = {} if bad else self._put(item["id"], item)[1] if "id" in item else self._create(item, None)[1]
+                results.append({"reference": item["reference"], "status": 422 if bad else 200, "id": said.get("id")})
         if fault == "odd-shape":
             self._answer(200, ["?"])
         else:

@@ -18,6 +18,7 @@ from treaty.connectors.rest.client import Answer, RestClient, UnknownOutcomeErro
 from treaty.connectors.rest.retries import NotNowError
 from treaty.connectors.rest.source import at_path
 from treaty.errors import RetryError, StopError
+from treaty.faults import faultpoint
 
 MOST_BYTES = 16 * 1024 * 1024
 GONE = (404, 410)
@@ -109,7 +110,7 @@ class _Writing:
 
         def once() -> ItemResult:
             try:
-                answer = self.client.send(method, url, body=body, headers=headers, most_bytes=MOST_BYTES)
+                answer = self._send(method, url, body, headers)
             except UnknownOutcomeError as error:
                 return self._settle(item, NotNowError(str(error)))
             if answer.busy:
@@ -170,7 +171,7 @@ class _Writing:
         items = [{**self._body(item), told.reference_field: item.message_id, **({told.id_field: item.remote_id} if item.remote_id else {})} for item in group]
 
         def once() -> Answer:
-            answer = self.client.send("POST", self._url(told.batch_path or "", {}), body={told.batch_field: items}, most_bytes=MOST_BYTES)
+            answer = self._send("POST", self._url(told.batch_path or "", {}), {told.batch_field: items})
             if answer.busy:
                 raise NotNowError("busy", answer.retry_after)
             return answer
@@ -220,7 +221,13 @@ class _Writing:
         """Return what an unknown outcome of a batch comes to: sent again in the next run where that is safe."""
         return ItemResult(item.delivery_key, "retry", f"unknown outcome: {problem}")
 
-    # ---- time, names, bodies
+    # ---- requests, time, names, bodies
+
+    def _send(self, method: str, url: httpx.URL, body: Any, headers: Mapping[str, str] | None = None) -> Answer:
+        faultpoint("request.pre_send")
+        answer = self.client.send(method, url, body=body, headers=headers, most_bytes=MOST_BYTES)
+        faultpoint("request.answered")
+        return answer
 
     def _is_too_late(self, item: DeliveryItem) -> bool:
         if self.request.mode != "idempotency-key" or item.first_sent_at is None:
