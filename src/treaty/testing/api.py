@@ -3,12 +3,13 @@
     python -m treaty.testing.api LOG        prints its port
 
 ``POST /things`` creates (an ``Idempotency-Key`` is kept), ``PUT /things/ID`` puts, ``DELETE /things/ID`` deletes, ``GET /things?reference=R`` finds,
-``POST /things/batch`` takes ``items`` and gives ``results``, ``GET /things`` lists. ``POST /script`` takes a list of faults, one for each write to come:
+``POST /things/batch`` takes ``items`` and gives ``results``, ``GET /things`` lists (``limit`` and ``offset`` part it, ``since`` leaves out what has a lower ``at``). A record
+whose ``text`` is ``bad`` or holds NUL is refused. ``POST /script`` takes a list of faults, one for each write to come:
 ``none``, ``busy`` (429), ``refused`` (422), ``failed`` (500, not applied), ``failed-after`` (500, applied), ``dropped`` (applied, no answer), ``lost-item``
 (a batch whose answer lacks its last result), ``odd-shape`` (a batch answered by something else). Every write that is applied is a line of LOG.
 What :meth:`FakeApi.offer` gives it, it lists at ``GET /v1/NAME`` in pages of ``limit`` (10) records after ``starting_after``, with ``has_more``, for those
 who send its bearer token.
-``POST /restore`` takes such lines as a list, and makes them all that ever happened.
+``POST /restore`` takes such lines as a list, and makes them all that ever happened; ``POST /texts`` takes texts that it lists as they are behind its records.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import threading
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,8 +53,17 @@ class FakeApi:
         """Return every write that was applied, in order."""
         return [json.loads(line) for line in self.log.read_text(encoding="utf-8").splitlines()] if self.log.exists() else []
 
-    def _tell(self, what: str, told: list[Any]) -> None:
-        request = urllib.request.Request(f"{self.address}/{what}", json.dumps(told).encode(), {"Content-Type": "application/json"})
+    def put(self, things: Sequence[Mapping[str, Any]]) -> None:
+        """Put records that have ids."""
+        for each in things:
+            self._tell(f"things/{urllib.parse.quote(str(each['id']), safe='')}", dict(each), "PUT")
+
+    def list_texts(self, texts: Sequence[str]) -> None:
+        """Have it list texts that stand for records and need not be JSON."""
+        self._tell("texts", list(texts))
+
+    def _tell(self, what: str, told: Any, method: str = "POST") -> None:
+        request = urllib.request.Request(f"{self.address}/{what}", json.dumps(told).encode(), {"Content-Type": "application/json"}, method=method)
         with urllib.request.urlopen(request, timeout=10):
             pass
 
@@ -86,6 +96,7 @@ class _State:
         self.made = 0
         self.faults: list[str] = []
         self.offered: dict[str, dict[str, Any]] = {}
+        self.texts: list[str] = []
         self.log.unlink(missing_ok=True)
 
     def effect(self, kind: str, thing: dict[str, Any], key: str | None) -> None:
@@ -114,9 +125,11 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         if path.startswith("/v1/"):
             self._page(path.removeprefix("/v1/"), query)
             return
+        start, rows, since = int(query.pop("offset", 0)), int(query.pop("limit", 1_000_000)), query.pop("since", "")
         with self.state.lock:
             found = [each for each in self.state.things.values() if all(str(each.get(name)) == value for name, value in query.items())]
-        self._answer(200, {"data": found})
+            texts = [*(json.dumps(each) for each in found if each.get("at", since) >= since), *self.state.texts]
+        self._answer(200, f'{{"data": [{", ".join(texts[start : start + rows])}]}}')
 
     def _page(self, name: str, query: dict[str, str]) -> None:
         offered = self.state.offered.get(name)
@@ -138,6 +151,9 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif self.path == "/script":
             self.state.faults[:] = body
             self._answer(200, {})
+        elif self.path == "/texts":
+            self.state.texts[:] = body
+            self._answer(200, {})
         elif self.path == "/restore":
             with self.state.lock:
                 self.state.forget()
@@ -147,22 +163,23 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         elif self.path == "/things/batch":
             self._batch(body)
         else:
-            self._write("create", lambda: self._create(body, self.headers.get("Idempotency-Key")))
+            self._write(body, lambda: self._create(body, self.headers.get("Idempotency-Key")))
 
     def do_PUT(self) -> None:
         """Put one."""
         body, name = self._body(), urllib.parse.unquote(self.path.rsplit("/", 1)[1])
-        self._write("put", lambda: self._put(name, body))
+        self._write(body, lambda: self._put(name, body))
 
     def do_DELETE(self) -> None:
         """Delete one."""
         name = urllib.parse.unquote(self.path.rsplit("/", 1)[1])
         self._body()
-        self._write("delete", lambda: self._delete(name))
+        self._write({}, lambda: self._delete(name))
 
-    def _write(self, kind: str, apply: Any) -> None:
+    def _write(self, body: dict[str, Any], apply: Callable[[], tuple[int, dict[str, Any]]]) -> None:
         with self.state.lock:
             fault = self.state.faults.pop(0) if self.state.faults else "none"
+            fault = "refused" if fault == "none" and _is_bad(body) else fault
             if fault in ("busy", "refused", "failed"):
                 status = {"busy": 429, "refused": 422, "failed": 500}[fault]
                 self._answer(status, {"error": fault}, {"Retry-After": "0"} if fault == "busy" else {})
@@ -201,7 +218,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
             fault = self.state.faults.pop(0) if self.state.faults else "none"
             results = []
             for item in body["items"]:
-                bad = item.get("text") == "bad"
+                bad = _is_bad(item)
                 said = {} if bad else self._put(item["id"], item)[1] if "id" in item else self._create(item, None)[1]
                 results.append({"reference": item["reference"], "status": 422 if bad else 200, "id": said.get("id")})
         if fault == "odd-shape":
@@ -214,12 +231,17 @@ class _Handler(http.server.BaseHTTPRequestHandler):
         return json.loads(self.rfile.read(length)) if length else None
 
     def _answer(self, status: int, body: Any, headers: dict[str, str] | None = None) -> None:
-        data = json.dumps(body).encode()
+        data = (body if isinstance(body, str) else json.dumps(body)).encode()
         self.send_response(status)
         for each in {"Content-Type": "application/json", "Content-Length": str(len(data)), **(headers or {})}.items():
             self.send_header(*each)
         self.end_headers()
         self.wfile.write(data)
+
+
+def _is_bad(body: Mapping[str, Any]) -> bool:
+    text = str(body.get("text"))
+    return text == "bad" or "\0" in text
 
 
 def main() -> None:
