@@ -48,8 +48,14 @@ def lake_template(postgres: str) -> str:
 
 
 @pytest.fixture
-def new_database(postgres: str) -> Callable[[], str]:
+def new_database(make_new_database: Callable[[], str]) -> Callable[[], str]:
     """Make an empty database; return its connection string."""
+    return make_new_database
+
+
+@pytest.fixture(scope="session")
+def make_new_database(postgres: str) -> Callable[[], str]:
+    """The same for fixtures that outlive a test."""
     from psycopg.conninfo import make_conninfo
 
     def make() -> str:

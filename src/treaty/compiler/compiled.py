@@ -48,7 +48,7 @@ class CompiledRule:
 
 @dataclass(frozen=True, slots=True)
 class CompiledKey:
-    """One match key: its parts over the final fields; a null part makes no key."""
+    """One match key: its parts over the final fields; a null or blank part makes no key."""
 
     decision: str
     strength: str

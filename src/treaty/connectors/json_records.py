@@ -279,7 +279,8 @@ class _Document:
             try:
                 jiter.from_json(self._data[start:end], allow_inf_nan=False, catch_duplicate_keys=True, float_mode="lossless-float")
             except ValueError as error:
-                raise self._error(str(error), start) from None
+                refusal = _as_refusal(str(error))
+                raise SetAsideError(refusal.reason, refusal.message, remedy=refusal.remedy, place=f"byte {start}") from None
 
     def _end_of(self, at: int) -> int:
         """Return where the value that begins at ``at`` ends. Brackets are counted, not matched: the parser does that."""

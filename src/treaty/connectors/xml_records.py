@@ -220,7 +220,7 @@ class _XmlRecords:
                 for start in range(0, len(chunk), piece_bytes):
                     piece = chunk[start : start + piece_bytes]
                     fed += len(piece)
-                    parser.feed(piece)
+                    fault = _feed(parser, piece)
                     for _, element in parser.read_events():
                         if not self._paths.match(element):
                             continue
@@ -230,6 +230,8 @@ class _XmlRecords:
                         if payload is not None:
                             yield locator, payload
                         _drop(element)
+                    if fault is not None:
+                        raise fault
                     if fed > self._limits.record_bytes + piece_bytes:
                         self._refuse(locator + 1, self._too_large(), piece)
                         return
@@ -304,6 +306,15 @@ class _XmlRecords:
 
     def _refuse(self, locator: int, error: SetAsideError, data: bytes) -> None:
         self._refusals.append(Refusal(locator, error.reason, str(error), data[:EXCERPT_BYTES].decode("utf-8", "replace")))
+
+
+def _feed(parser: Any, piece: bytes) -> etree.XMLSyntaxError | None:
+    """Feed a piece; return its fault, since records that ended before it can still be taken."""
+    try:
+        parser.feed(piece)
+    except etree.XMLSyntaxError as error:
+        return error
+    return None
 
 
 def _drop(element: Any) -> None:

@@ -298,7 +298,7 @@ class MatchKey(Positioned):
     """One match key of an identity decision: expressions over the model's fields, and how strong it is."""
 
     expressions: tuple[str, ...] = declared(
-        "parts of the key; a null part makes no key", example=["seller_vat", "number", "type_code"], key="parts"
+        "parts of the key; a null or blank part makes no key", example=["seller_vat", "number", "type_code"], key="parts"
     )
     strength: Literal["strong", "weak"] = declared("weak keys may only propose", default="strong")
 

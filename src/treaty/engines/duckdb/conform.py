@@ -14,7 +14,7 @@ from treaty.compiler.compiled import CompiledMapping, CompiledStream
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children
 from treaty.engines.duckdb.frames import Frame, Inputs, changes, nested_notes
-from treaty.engines.duckdb.paths import Place, Shape, json_path, quote_name, quote_text, walk
+from treaty.engines.duckdb.paths import Place, Shape, joined_key, json_path, quote_name, quote_text, walk
 from treaty.project.formats import shape_of_format
 
 BITS = 62
@@ -285,10 +285,9 @@ def _keys(mapping: CompiledMapping, frame: Frame) -> str:
     keys = []
     for number, key in enumerate(mapping.keys):
         parts = [f"CAST({frame.value(part)} AS VARCHAR)" for part in key.parts]
-        there = " AND ".join(f"{part} IS NOT NULL" for part in parts)
+        there = " AND ".join(f"trim({part}) <> ''" for part in parts)  # null and blank are no key: they would join what has nothing in common
         strength = "" if key.strength == "strong" else "?"
-        joined = " || '|' || ".join(parts)
-        keys.append(f"CASE WHEN {there} THEN {quote_text(f'{strength}{number}:')} || {joined} END")
+        keys.append(f"CASE WHEN {there} THEN {quote_text(f'{strength}{number}:')} || {joined_key(parts)} END")
     return f"[{', '.join(keys)}]" if keys else "CAST([] AS VARCHAR[])"
 
 

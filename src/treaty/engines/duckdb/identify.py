@@ -11,11 +11,9 @@ from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledStream
 from treaty.engines.duckdb.conform import RecordReader, sources_of
 from treaty.engines.duckdb.frames import Inputs
-from treaty.engines.duckdb.paths import text_of
+from treaty.engines.duckdb.paths import joined_key, text_of
 from treaty.engines.duckdb.scalars import render_value
 from treaty.project.formats import shape_of_format
-
-KEY_SEPARATOR = "|"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +43,8 @@ def identify(stream: CompiledStream, inputs: Inputs) -> Identification:
             return "_received_at"
         return None
 
-    key = f" || '{KEY_SEPARATOR}' || ".join(f"({render_value(node, columns)})" for node in stream.key) or "CAST(NULL AS VARCHAR)"
+    parts = [f"CAST({render_value(node, columns)} AS VARCHAR)" for node in stream.key]
+    key = joined_key(parts) if parts else "CAST(NULL AS VARCHAR)"
     version = "CAST(NULL AS BIGINT)" if stream.version is None else _as_number(render_value(stream.version, columns), str(stream.version.type))
     delete = "false" if stream.tombstone is None else f"coalesce({render_value(stream.tombstone, columns)}, false)"
     return Identification(key, version, delete)

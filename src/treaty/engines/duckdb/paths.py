@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from treaty.compiler.ir import SourcePath, Step
@@ -26,6 +26,13 @@ def quote_name(name: str) -> str:
 def quote_text(text: str) -> str:
     """Quote a text literal for DuckDB."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def joined_key(parts: Sequence[str]) -> str:
+    """Return SQL for a key of several parts, parted by ``|``; a part that holds one has it behind a backslash, so that no two keys are written alike."""
+    if len(parts) == 1:
+        return parts[0]
+    return " || '|' || ".join(f"replace(replace({part}, '\\', '\\\\'), '|', '\\|')" for part in parts)
 
 
 @dataclass(slots=True)
