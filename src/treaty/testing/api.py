@@ -27,6 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+TIMEOUT_SECONDS = 120  # of what tests ask the server: the machine may be busy
+
 
 @dataclass(frozen=True, slots=True)
 class FakeApi:
@@ -64,12 +66,12 @@ class FakeApi:
 
     def _tell(self, what: str, told: Any, method: str = "POST") -> None:
         request = urllib.request.Request(f"{self.address}/{what}", json.dumps(told).encode(), {"Content-Type": "application/json"}, method=method)
-        with urllib.request.urlopen(request, timeout=10):
+        with urllib.request.urlopen(request, timeout=TIMEOUT_SECONDS):
             pass
 
     def things(self) -> list[dict[str, Any]]:
         """Return what the API holds."""
-        with urllib.request.urlopen(f"{self.address}/things", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.address}/things", timeout=TIMEOUT_SECONDS) as answer:
             found: list[dict[str, Any]] = json.loads(answer.read())["data"]
             return found
 
