@@ -224,6 +224,8 @@ class _XmlRecords:
                     for _, element in parser.read_events():
                         if not self._paths.match(element):
                             continue
+                        if fault is not None and element.getparent() is None:
+                            break  # a document that is one record is taken whole or not at all
                         locator += 1
                         fed = 0
                         payload = self._payload(locator, element)
