@@ -40,7 +40,7 @@ class FakeApi:
     def offer(self, name: str, records: Sequence[Mapping[str, Any]], token: str = "") -> str:
         """List records, each with its ``id``, at the address that is returned; with a token only to those who send it."""
         body = json.dumps({"name": name, "records": list(records), "token": token}).encode()
-        with urllib.request.urlopen(urllib.request.Request(f"{self.address}/offer", body, {"Content-Type": "application/json"}), timeout=10):
+        with urllib.request.urlopen(urllib.request.Request(f"{self.address}/offer", body, {"Content-Type": "application/json"}), timeout=TIMEOUT_SECONDS):
             return f"{self.address}/v1/{name}"
 
     def script(self, faults: Sequence[str]) -> None:
