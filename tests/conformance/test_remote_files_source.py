@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 from tests.servers import Sshd, run_s3, run_sshd
 
-from treaty.connectors.files import CONNECTOR
+from treaty.connectors.files import CONNECTOR, FilesConnection
+from treaty.connectors.folders import ChangedWhileRead
 from treaty.connectors.interface import Site, Source
+from treaty.connectors.secrets import Secret
 from treaty.errors import RetryError, StopError
 from treaty.project.declarations import Stream, System
 from treaty.testing import SourceSubject, SourceSuite
@@ -120,6 +122,25 @@ def test_s3_reads_an_object_again_only_when_it_has_changed(tmp_path: Path, s3: s
     subject.write("b.jsonl", b'{"id": "3"}\n')
     reader.run()
     assert ["1", "2", "3"] == reader.ids()
+
+
+@pytest.mark.parametrize("times", [1, 30_000], ids=["small", "large"])
+def test_s3_leaves_an_object_that_changed_since_it_was_listed(tmp_path: Path, s3: str, times: int) -> None:
+    """An object that is replaced or gone between the listing and the reading is left for the next run: no mixture of two arrives."""
+    from treaty.connectors.remote.s3 import S3Folder
+
+    subject = S3Subject(tmp_path, s3)
+    connection = FilesConnection(folder=subject.connection["folder"], endpoint=s3, user="key", secret=Secret("env:TREATY_TEST_SECRET"))
+    for after in (b'{"id": "another"}\n', b""):
+        subject.write("a.jsonl", b'{"id": "x", "text": "0123456789"}\n' * times)
+        with S3Folder(connection) as folder:
+            (found,) = folder.find(("*",))
+            if after:
+                subject.write("a.jsonl", after * times)
+            else:
+                subject.files.rm(f"{subject.bucket}/in/erp/a.jsonl")
+            with pytest.raises(ChangedWhileRead):
+                folder.take(found, tmp_path)
 
 
 def test_s3_reaches_no_other_host(tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:

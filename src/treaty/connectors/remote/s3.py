@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from treaty.connectors.egress import ensure_allowed
 from treaty.connectors.files import FilesConnection
 from treaty.connectors.folders import CHUNK_BYTES, ChangedWhileRead, FoundFile
 from treaty.connectors.remote.folder import DEADLINE_SECONDS, Read, RemoteFolder, port_of
+from treaty.connectors.spools import SMALL_BYTES
 from treaty.errors import StopError, TreatyError
 
 ATTEMPTS = 4
@@ -99,13 +101,32 @@ class S3Folder(RemoteFolder):
 
     @contextmanager
     def _opened(self, file: FoundFile) -> Iterator[Read]:
+        """Ask for the object as it was listed: for a small one in one request, for others in parts, each with If-Match."""
         try:
+            if file.size_bytes <= SMALL_BYTES:
+                with self._answer(file) as read:
+                    yield read
+                return
             with self._files.open(f"{self._root}/{file.name}", "rb") as opened:
                 if _stamp(opened.details) != file.stamp:
                     raise ChangedWhileRead(file.name)
-                yield opened.read  # each part is asked for with If-Match
+                yield opened.read
         except (FileNotFoundError, FileExpired) as error:
             raise ChangedWhileRead(file.name) from error
+        except OSError as error:
+            if error.errno == errno.EINVAL and "pre-condition" in str(error):
+                raise ChangedWhileRead(file.name) from error
+            raise
+
+    @contextmanager
+    def _answer(self, file: FoundFile) -> Iterator[Read]:
+        key = f"{self._prefix}/{file.name}" if self._prefix else file.name
+        tag = file.stamp.rpartition(":")[0]
+        body = self._files.call_s3("get_object", Bucket=self._bucket, Key=key, IfMatch=f'"{tag}"')["Body"]
+        try:
+            yield lambda most: bytes(sync(self._files.loop, body.read, most))
+        finally:
+            body.close()
 
     def _problem(self, error: Exception, where: str) -> TreatyError:
         said = str(error)
