@@ -10,6 +10,8 @@ from typing import Literal, TypeAlias
 Kind: TypeAlias = Literal["model", "key", "field", "pick", "value", "constant", "amounts", "dates", "zone", "country"]
 LEAVE = "-"
 """The answer that nothing is adopted: the field stays empty, the value unmapped, the stream unread."""
+SAID_FREELY: tuple[Kind, ...] = ("zone", "country", "value")
+"""Kinds whose answer holds for another client though it is not among the options; others name something that may not be there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,7 @@ class Interview:
         answer = self._own.get(topic.id)
         if answer is None and topic.shared in self._earlier:
             client, first = self._earlier[topic.shared]
-            if not question.options or not question.only_options or any(each.value == first.value for each in question.options):
+            if topic.kind in SAID_FREELY or first.value == LEAVE or any(each.value == first.value for each in question.options):
                 answer = Answer(topic, first.value, first.who, first.at, question.text, question.evidence, first.inherited or client)
         if answer is None:
             self._open[topic.id] = question

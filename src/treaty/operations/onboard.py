@@ -123,7 +123,6 @@ def onboard(
             record.add_sample(given)
     if not record.samples:
         raise UsageError(f"Nothing of {client} has been given yet.", remedy=f"Name what it gives: treaty onboard {client} FILE…")
-    record.note("first-file", min(each.at for each in record.samples))
     record.deliver_to = deliver_to or record.deliver_to or _usual_sink(workspace.root, client)
     read = tuple(_read(workspace, record))
     progress("proposing")

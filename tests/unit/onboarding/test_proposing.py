@@ -147,6 +147,16 @@ def test_an_earlier_clients_answer_holds_for_the_same_thing_alone(project: Proje
     assert {"on hold"} == set(proposal.drafts.rows["contact-status-words"])
 
 
+def test_an_earlier_clients_key_holds_where_there_is_such_a_field(project: Project) -> None:
+    """What tells records apart is asked again where the other client's column is not there."""
+    columns = {**{name: each for name, each in PEOPLE.items() if name != "id"}, "customer_no": ["1", "2", "3", "4"], "contract_no": ["7", "8", "9", "10"]}
+    topic = asked(propose(project, "corva", [sample(columns)], []))["key:crm/people"].topic
+    there = propose(project, "corva", [sample(columns)], [], [("acme", answer(topic, "contract_no"))])
+    gone = propose(project, "corva", [sample(columns)], [], [("acme", answer(topic, "kundennr"))])
+    assert (("contract_no",), []) == (there.streams[0].key, list(asked(there)))
+    assert ["key:crm/people"] == list(asked(gone))
+
+
 def test_the_same_answers_give_the_same_proposal(project: Project) -> None:
     """A proposal depends on samples and answers alone."""
     given = [sample({**PEOPLE, "status": ["active", "on hold", "on hold", "paused"]})]

@@ -47,7 +47,7 @@ def _status(workspace: Workspace, session: Session | None, record: OnboardingRec
     if session is not None:
         scope = OneClient(record.client)
         landed, delivered = first_arrival(session, scope), first_delivery(session, scope)
-    first = record.steps["first-file"]
+    first = min(each.at for each in record.samples)
     steps = record.steps
     return OnboardingStatus(
         record.client, first, steps.get("proposed"), steps.get("answered"), steps.get("rehearsed"), landed, delivered, record.open,

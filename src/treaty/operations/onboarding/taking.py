@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -51,9 +52,9 @@ def take_files(root: Path, client: str, system: str | None, place: Path, project
         shipped = _shipped(file, project)
         name = shipped.partition("/")[0] or system or "files"
         target = _within(root, file) or root / "inbox" / client / name / file.name
-        if not target.is_file() or target.read_bytes() != file.read_bytes():
+        if target != file.resolve():
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(file.read_bytes())
+            shutil.copyfile(file, target)
         yield GivenSample(name, "file", target.relative_to(root).as_posix(), at, {"shipped": shipped} if shipped else {})
 
 
@@ -90,7 +91,7 @@ def _read_shipped(system: str, name: str, folder: str, files: list[Path], projec
     sample = collect_sample(event for file in files[:SAMPLE_RECORDS] for event in read_file(file, limit=SAMPLE_RECORDS))
     profile = sample.profile(name)
     stream = SampleStream(system, name.partition("/")[2], "files", {"folder": folder}, settings, profile, {}, frozenset(), shipped=name)
-    return ReadSample(stream, tuple(file.read_bytes() for file in files[:SAMPLE_RECORDS]), tuple(sample.refused))
+    return ReadSample(stream, tuple(_head(file) for file in files[:SAMPLE_RECORDS]), tuple(sample.refused))
 
 
 def _read_group(system: str, name: str, folder: str, files: list[Path], pattern: Any) -> ReadSample:
