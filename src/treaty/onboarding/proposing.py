@@ -6,39 +6,22 @@ An answer is one more entry, and everything is proposed again: so the same sampl
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from treaty.compiler.signatures import signature_name
-from treaty.matching.composing import find_wholes
-from treaty.matching.matcher import Correspondence
 from treaty.matching.names import find_meanings
 from treaty.matching.profiles import FieldProfile, Reference, find_references
-from treaty.onboarding.cells import CellChooser, fits
+from treaty.onboarding.cells import CellChooser
 from treaty.onboarding.drafts import Drafts
-from treaty.onboarding.functions import body_text
 from treaty.onboarding.keys import choose_key
-from treaty.onboarding.modelling import LEAST, ModelGuess, describe_rivals, identity_keys, is_clear, rank_models
+from treaty.onboarding.modelling import LEAST, ModelGuess, describe_rivals, is_clear, rank_models
 from treaty.onboarding.paths import spell_path, spell_step, spell_text
 from treaty.onboarding.questions import LEAVE, Answer, Interview, Option, Question, Topic
 from treaty.onboarding.samples import SampleStream
-from treaty.project.declarations import ClientProject, DataContract, DecisionRecord
+from treaty.onboarding.targets import ADOPTED, OPEN, TargetChooser
+from treaty.project.declarations import ClientProject, DataContract
 from treaty.project.loading import Project
 from treaty.project.overlays import client_project
-
-SURE = 0.9
-"""Nothing is asked of a field whose target is surer than this, unless its values speak against it."""
-LIKELY = 0.7
-"""A target that is less likely is adopted by an answer only."""
-RIVAL = 0.2
-"""A second target of at least this confidence is a rival: the evidence is split."""
-KNOWN_CODES = 0.2
-"""The values of a field are not those of a code list that knows a smaller share of them."""
-GRAVE = ("money", "identity", "dates")
-"""What a field may be about so that even an unlikely target is worth a question."""
-NUMBERED = frozenset({"tax", "vat", "number", "iban", "bic"})
-"""Meanings of fields whose values have digits: words alone are something else."""
-ADOPTED, OPEN, LEFT = "adopted", "open", "left"
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,12 +101,6 @@ def rank_samples(project: Project, samples: Iterable[SampleStream]) -> dict[str,
     return ranks
 
 
-def _calls_more(view: ClientProject, code_list: DecisionRecord) -> bool:
-    """Whether another decision on the same fields calls a code list: then it is not the field's own values that it lists."""
-    name = f"{signature_name(code_list.function or '')}("
-    return any(name in body_text(each) for each in view.decisions.values() if each.id != code_list.id and set(each.governs) & set(code_list.governs))
-
-
 def _shipped(project: Project, sample: SampleStream) -> StreamProposal:
     model = next(each.to for each in project.mappings.values() if each.from_ == sample.shipped)
     return StreamProposal(sample, model, ())
@@ -142,13 +119,14 @@ class _Stream:
             return StreamProposal(self.sample, None, guesses)
         guess = next(each for each in guesses if each.model == name)
         contract = self.project.models[name]
-        wanted = self._targets(contract, guess)
+        targets = TargetChooser(self.project, self.view, self.sample, contract, self.interview)
+        wanted = targets.choose(guess.correspondences)
         chooser = CellChooser(
             self.project, self.view, self.sample.system, name, self.interview, self.drafts, tuple(self._countries(wanted)), {}
         )
         constants = self._constants(contract, {each for each, _ in wanted.values() if each})
         chooser.cells.update(constants)
-        fields = self._fields(contract, guess, wanted, chooser)
+        fields = self._fields(targets, guess, wanted, chooser)
         version = next((each.cell for each in fields if each.target == "updated_at" and each.cell and self._filled(each.source)), None)
         filled = {*constants, *((each.target or "").partition(".")[0] for each in fields if each.state == ADOPTED)}
         missing = tuple(each.name for each in contract.properties if each.required and each.name not in filled)
@@ -172,124 +150,17 @@ class _Stream:
         answer = self.interview.ask(Question(topic, text, "identity", describe_rivals(guesses), tuple(options), proposal, first.score, only_options=False))
         return None if answer is None or answer.value not in self.project.models else answer.value
 
-    # ---- which field is which
-
-    def _targets(self, contract: DataContract, guess: ModelGuess) -> dict[str, tuple[str | None, str]]:
-        """Return for each source path its target (None: none, or not decided yet) and the state."""
-        found: dict[str, tuple[str | None, str]] = {}
-        taken: set[str] = set()
-        said = {each.source: self._asked(contract, each) for each in guess.correspondences}
-        for each in guess.correspondences:  # what a person says goes first
-            answer = said[each.source]
-            if answer is not None:
-                target, state = answer
-                if state == ADOPTED and target in taken:
-                    target, state = None, LEFT
-                found[each.source] = (target, state)
-                taken |= {target} if target else set()
-        for each in guess.correspondences:
-            if each.source not in found:
-                target = each.target if each.target not in taken and self._adoptable(contract, each) else None
-                found[each.source] = (target, ADOPTED if target else LEFT)
-        return self._grouped(found)
-
-    def _grouped(self, found: Mapping[str, tuple[str | None, str]]) -> dict[str, tuple[str | None, str]]:
-        """Return the targets without those of a repeating group whose source is not in the one list that most of the group is from."""
-        lists: dict[str, Counter[str]] = {}
-        for source, (target, _) in found.items():
-            if target and "/" in target and self._list_around(source):
-                lists.setdefault(target.partition("/")[0], Counter())[self._list_around(source)] += 1
-        homes = {group: counted.most_common(1)[0][0] for group, counted in lists.items()}
-        kept = {}
-        for source, (target, state) in found.items():
-            around = self._list_around(source)
-            astray = target is not None and (homes.get(target.partition("/")[0]) != around if "/" in target else bool(around) and not self.sample.profile.records)
-            kept[source] = (None, LEFT) if astray else (target, state)
-        return kept
-
-    def _adoptable(self, contract: DataContract, each: Correspondence) -> bool:
-        """Whether a target is adopted without being asked for: it is likely, and an empty column is not taken for something that matters."""
-        profile = self.sample.profile.field(each.source)
-        empty = profile is not None and bool(profile.records) and not profile.filled
-        if each.target is None or each.confidence < LIKELY or not self._fits(contract, each):
-            return False
-        return not (empty and self._matters(contract, each.target) in (*GRAVE, "codes"))
-
-    def _fits(self, contract: DataContract, each: Correspondence) -> bool:
-        declared, profile = contract.find((each.target or "").replace("/", ".")), self.sample.profile.field(each.source)
-        if declared is None or profile is None:
-            return False
-        values = self.sample.values.get(each.source, Counter())
-        worded = bool(values) and not any(character.isdigit() for value in values for character in value)
-        numbered = bool(NUMBERED & set(find_meanings((each.target or "").rpartition("/")[2]))) and not any(self._code_lists(f"{contract.name}.{declared.name}"))
-        return fits(declared.type, values, profile.type) and not (worded and numbered and profile.filled)
-
-    def _asked(self, contract: DataContract, each: Correspondence) -> tuple[str | None, str] | None:
-        """Return what the question about a field came to, or None where there is nothing to ask."""
-        profile = self.sample.profile.field(each.source)
-        assert profile is not None, "correspondences are of the profile"
-        options = [(each.target, each.confidence)] if each.target else []
-        options += [(other.target, other.confidence) for other in each.alternatives if other.confidence >= RIVAL]
-        wholes = find_wholes(profile.name, [one.name for one in contract.properties]) if each.target and each.confidence < SURE else ()
-        if wholes and each.target not in wholes:  # a name that holds given and family name is no company's, whatever the column is called
-            options = [(wholes[0], each.confidence), *((target, share) for target, share in options if target != wholes[0])]
-        matters = next((why for target, _ in options if (why := self._matters(contract, target or ""))), "")
-        split = each.target is not None and each.confidence >= LIKELY and len(options) > 1
-        unlike = each.target is not None and not self._codes_fit(contract, each.target, each.source)
-        likely = each.confidence >= LIKELY or (matters in GRAVE and "/" not in (each.target or ""))
-        doubtful = each.target is not None and each.confidence < SURE and likely and (split or matters)
-        if not options or not (profile.filled or not profile.records) or not (doubtful or unlike) or (each.target and not self._fits(contract, each)):
-            return None
-        topic = Topic("field", self.sample.name, each.source, f"{contract.name} {' '.join(find_meanings(each.source))} {profile.main_shape}".strip())
-        choices = [Option((target or "").replace("/", "."), f"{confidence:.0%}") for target, confidence in options]
-        choices.append(Option(LEAVE, "none of these: it stays in the landing"))
-        shown = ", ".join(repr(value[:40]) for value in profile.samples[:3])
-        against = ("hardly any of them is in the code list of that field",) if unlike else ()
-        evidence = (*((f"values: {shown}",) if shown else ()), *against, *each.reasons)
-        proposal = choices[0].value if each.target and each.confidence >= LIKELY and not unlike else LEAVE
-        text = f"Which field of {contract.name} is {each.source}?"
-        answer = self.interview.ask(Question(topic, text, matters or "split", evidence, tuple(choices), proposal, each.confidence, only_options=False))
-        if answer is None:
-            return (None, OPEN)
-        known = answer.value != LEAVE and contract.find(answer.value) is not None
-        return (answer.value.replace(".", "/"), ADOPTED) if known else (None, LEFT)
-
-    def _matters(self, contract: DataContract, target: str) -> str:
-        declared = contract.find(target.replace("/", "."))
-        if declared is None:
-            return ""
-        if declared.currency is not None:
-            return "money"
-        if any(target in key for key in identity_keys(self.project, contract)):
-            return "identity"
-        if declared.type in ("date", "timestamp", "local_timestamp"):
-            return "dates"
-        if declared.classification == "personal":
-            return "personal data"
-        governed = f"{contract.name}.{target.replace('/', '.')}"
-        return "codes" if any(self._code_lists(governed)) else ""
-
-    def _code_lists(self, governed: str) -> Iterator[DecisionRecord]:
-        yield from (each for each in self.view.decisions.values() if each.kind == "value-map" and each.runs and governed in each.governs and not _calls_more(self.view, each))
-
-    def _codes_fit(self, contract: DataContract, target: str, source: str) -> bool:
-        """Whether a code list of the target knows some of the values; a few unknown ones are asked one by one."""
-        values = {each.strip().casefold() for each in self.sample.values.get(source, ()) if each.strip()}
-        lists = list(self._code_lists(f"{contract.name}.{target.replace('/', '.')}"))
-        known = [len(values & {row.casefold() for row in each.map}) for each in lists]
-        return not known or len(values) < 4 or max(known) >= KNOWN_CODES * len(values)
-
     # ---- how each is read
 
     def _fields(
-        self, contract: DataContract, guess: ModelGuess, wanted: Mapping[str, tuple[str | None, str]], chooser: CellChooser
+        self, targets: TargetChooser, guess: ModelGuess, wanted: Mapping[str, tuple[str | None, str]], chooser: CellChooser
     ) -> tuple[FieldProposal, ...]:
         cells: dict[str, str | None] = {}
         order = sorted(guess.correspondences, key=lambda each: not (wanted[each.source][0] or "").endswith("country"))
         for each in order:  # telephone numbers are read by the country beside them
             target, state = wanted[each.source]
             if target is not None and state == ADOPTED:
-                cells[each.source] = self._cell(contract, target, each.source, chooser)
+                cells[each.source] = self._cell(targets, target, each.source, chooser)
         proposals = []
         for each in guess.correspondences:
             target, state = wanted[each.source]
@@ -301,11 +172,11 @@ class _Stream:
             proposals.append(FieldProposal(each.source, target.replace("/", ".") if target else None, cell, 1.0 if chosen else each.confidence, reasons, state))
         return tuple(proposals)
 
-    def _cell(self, contract: DataContract, target: str, source: str, chooser: CellChooser) -> str | None:
-        dotted = target.replace("/", ".")
+    def _cell(self, targets: TargetChooser, target: str, source: str, chooser: CellChooser) -> str | None:
+        dotted, contract = target.replace("/", "."), targets.contract
         declared = contract.find(dotted)
         assert declared is not None, "targets are of the contract"
-        around = self._list_around(source)
+        around = targets.list_around(source)
         if around and "/" in target:
             path: str | None = spell_path(source, below=around)
         else:
@@ -317,9 +188,6 @@ class _Stream:
         if cell is not None:
             chooser.cells[dotted] = cell
         return cell
-
-    def _list_around(self, source: str) -> str:
-        return next((each for each in sorted(self.sample.lists, key=len) if source == each or source.startswith(f"{each}/")), "")
 
     def _pick(self, contract: DataContract, target: str, source: str, around: str) -> str | None:
         """Ask which element of a list is meant where one value is wanted; return the path to it."""

@@ -11,7 +11,8 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 from treaty.onboarding.modelling import identity_keys
 from treaty.onboarding.paths import spell_path
-from treaty.onboarding.proposing import ADOPTED, FieldProposal, Proposal, StreamProposal
+from treaty.onboarding.proposing import FieldProposal, Proposal, StreamProposal
+from treaty.onboarding.targets import ADOPTED
 from treaty.project.declarations import DataContract
 from treaty.project.loading import Project
 

@@ -129,6 +129,16 @@ def test_whole_amounts_may_be_cents(invoices: Project) -> None:
     assert {f"from_minor_units(to_integer({each}), 2)" for each in ("net_total", "gross_total", "amount_due")} <= set(said.values())
 
 
+def test_elements_of_a_list_fill_a_group(invoices: Project) -> None:
+    """Lines within a document become the model's lines: one mapping of each element, by paths from there."""
+    lines = {"lines/line_id": ["1", "2", "1", "1"], "lines/quantity": ["2", "1", "5", "3"], "lines/net_amount": ["10.50", "3.00", "99.10", "12.00"]}
+    columns = {name: values for name, values in INVOICES.items() if not name.endswith(("_total", "_due"))} | {"net_total": ["13.50", "99.10", "12.00"]}
+    proposal = propose(invoices, "corva", [sample({**columns, **lines}, frozenset({"lines"}), "invoices")], [])
+    found = cells(proposal)
+    assert {"lines.line_id": "trim(line_id)", "lines.net_amount": "invoice_amount(net_amount)"}.items() <= found.items()
+    assert "trim(number)" == found["number"]
+
+
 def test_what_is_left_out_on_purpose_is_no_question_again(project: Project) -> None:
     """The answer that leaves a value open is an answer: the question is closed, and no row is written."""
     given = sample({**PEOPLE, "status": ["active", "active", "active", "on hold"]})
