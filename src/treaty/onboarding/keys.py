@@ -20,15 +20,17 @@ def choose_key(sample: SampleStream, interview: Interview) -> tuple[str, ...]:
     unique = [each for each in single if each.candidate_key or each.key]
     named = [each for each in unique if is_named_key(each, sample.name)]
     plain = [each for each in named if find_meanings(each.name) in (("id",), ("uuid",), ("key",))]
-    if len(plain) == 1 or len(named) == 1:
-        return (spell_path((plain or named)[0].path),)
+    clear = len(plain) == 1 or len(named) == 1
     options = [Option(each.path, _describe(each)) for each in (named or unique)[:MOST_OPTIONS]]
     options.append(Option(LEAVE, "nothing does: records are known by their content, and are never updated"))
     evidence = (f"{len(unique)} fields have a value of its own in each of {profile.records} records", f"{len(named)} of them are named like a key")
-    proposal = (named or unique)[0].path if named or unique else LEAVE
+    proposal = (plain or named or unique)[0].path if named or unique else LEAVE
     topic = Topic("key", sample.place, "", f"key of {' '.join(find_meanings(sample.name))}")
     confidence = 0.7 if named else 0.4
-    answer = interview.ask(Question(topic, f"What tells the records of {sample.place} apart?", "identity", evidence, tuple(options), proposal, confidence, only_options=False))
+    text = f"What tells the records of {sample.place} apart?"
+    answer = interview.ask(Question(topic, text, "identity", evidence, tuple(options), proposal, confidence, only_options=False), optional=clear)
+    if answer is None and clear:
+        return (spell_path(proposal),)
     if answer is None or answer.value == LEAVE:
         return ()
     return tuple(spell_path(each.strip()) for each in answer.value.split(","))

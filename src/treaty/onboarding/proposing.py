@@ -65,6 +65,7 @@ class Proposal:
     streams: tuple[StreamProposal, ...]
     drafts: Drafts
     questions: tuple[Question, ...]
+    optional: tuple[Question, ...]  # need no answer, and may have one
     answers: tuple[Answer, ...]
     references: tuple[Reference, ...]
 
@@ -85,7 +86,7 @@ def propose(
     streams = tuple(
         _shipped(project, each) if each.shipped else _Stream(project, view, each, interview, drafts).propose(ranks[each.place]) for each in samples
     )
-    return Proposal(streams, drafts, interview.open, interview.used, find_references([each.profile for each in samples]))
+    return Proposal(streams, drafts, interview.open, interview.optional, interview.used, find_references([each.profile for each in samples]))
 
 
 def rank_samples(project: Project, samples: Iterable[SampleStream]) -> dict[str, tuple[ModelGuess, ...]]:
@@ -138,16 +139,17 @@ class _Stream:
         if not guesses:
             return None
         first = guesses[0]
-        if is_clear(guesses) and first.score >= 2 * LEAST:
-            return first.model
-        if not self.sample.profile.records:
+        clear = is_clear(guesses) and first.score >= 2 * LEAST
+        if not clear and not self.sample.profile.records:
             return None  # a description of hundreds of lists is no reason for hundreds of questions
         options = [Option(each.model, f"{each.score:.0%}") for each in guesses[:4]]
         options.append(Option(LEAVE, "none of these: leave it out"))
         proposal = first.model if first.score >= LEAST else LEAVE
         topic = Topic("model", self.sample.place, "", " ".join(find_meanings(self.sample.name)))
         text = f"What are the records of {self.sample.place}?"
-        answer = self.interview.ask(Question(topic, text, "identity", describe_rivals(guesses), tuple(options), proposal, first.score, only_options=False))
+        answer = self.interview.ask(Question(topic, text, "identity", describe_rivals(guesses), tuple(options), proposal, first.score, only_options=False), optional=clear)
+        if answer is None and clear:
+            return first.model
         return None if answer is None or answer.value not in self.project.models else answer.value
 
     # ---- how each is read

@@ -80,12 +80,18 @@ class Interview:
         self._own = {each.topic.id: each for each in own}
         self._earlier = {answer.topic.shared: (client, answer) for client, answer in earlier if answer.topic.meaning}
         self._open: dict[str, Question] = {}
+        self._optional: dict[str, Question] = {}
         self._used: dict[str, Answer] = {}
 
     @property
     def open(self) -> tuple[Question, ...]:
         """The questions that nobody has answered."""
         return tuple(self._open.values())
+
+    @property
+    def optional(self) -> tuple[Question, ...]:
+        """Questions that need no answer, for what is proposed is clear; a person may answer them all the same."""
+        return tuple(self._optional.values())
 
     @property
     def used(self) -> tuple[Answer, ...]:
@@ -96,8 +102,8 @@ class Interview:
         """Return an answer that was asked for."""
         return next((each for each in self._used.values() if (each.topic.kind, each.topic.of) == (kind, of)), None)
 
-    def ask(self, question: Question) -> Answer | None:
-        """Return the answer; None where there is none yet, and then the question is open."""
+    def ask(self, question: Question, *, optional: bool = False) -> Answer | None:
+        """Return the answer; None where there is none yet, and then the question is open, unless it is ``optional``."""
         topic = question.topic
         answer = self._own.get(topic.id)
         if answer is None and topic.shared in self._earlier:
@@ -105,7 +111,7 @@ class Interview:
             if topic.kind in SAID_FREELY or first.value == LEAVE or any(each.value == first.value for each in question.options):
                 answer = Answer(topic, first.value, first.who, first.at, question.text, question.evidence, first.inherited or client)
         if answer is None:
-            self._open[topic.id] = question
+            (self._optional if optional else self._open)[topic.id] = question
         else:
             self._used[topic.id] = answer
         return answer

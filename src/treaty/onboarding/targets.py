@@ -107,8 +107,8 @@ class TargetChooser:
         unlike = each.target is not None and not self._codes_fit(each.target, each.source)
         likely = each.confidence >= LIKELY or (matters in GRAVE and "/" not in (each.target or ""))
         doubtful = each.target is not None and each.confidence < SURE and likely and (split or matters)
-        if not options or not (profile.filled or not profile.records) or not (doubtful or unlike) or (each.target and not self._fits(each)):
-            return None
+        seen = profile.filled or not profile.records
+        asking = bool(options and seen and (doubtful or unlike) and not (each.target and not self._fits(each)))
         topic = Topic("field", self.sample.name, each.source, f"{self.contract.name} {' '.join(find_meanings(each.source))} {profile.main_shape}".strip())
         choices = [Option((target or "").replace("/", "."), f"{confidence:.0%}") for target, confidence in options]
         choices.append(Option(LEAVE, "none of these: it stays in the landing"))
@@ -117,9 +117,9 @@ class TargetChooser:
         evidence = (*((f"values: {shown}",) if shown else ()), *against, *each.reasons)
         proposal = choices[0].value if each.target and each.confidence >= LIKELY and not unlike else LEAVE
         text = f"Which field of {self.contract.name} is {each.source}?"
-        answer = self.interview.ask(Question(topic, text, matters or "split", evidence, tuple(choices), proposal, each.confidence, only_options=False))
+        answer = self.interview.ask(Question(topic, text, matters or "split", evidence, tuple(choices), proposal, each.confidence, only_options=False), optional=not asking)
         if answer is None:
-            return (None, OPEN)
+            return (None, OPEN) if asking else None
         known = answer.value != LEAVE and self.contract.find(answer.value) is not None
         return (answer.value.replace(".", "/"), ADOPTED) if known else (None, LEFT)
 

@@ -16,7 +16,7 @@ from treaty.clock import Clock, system_clock
 from treaty.errors import UsageError
 from treaty.matching.profiles import FieldProfile, Reference
 from treaty.onboarding.proposing import Proposal, StreamProposal, propose, rank_samples
-from treaty.onboarding.questions import Answer, Question
+from treaty.onboarding.questions import LEAVE, Answer, Question
 from treaty.onboarding.rendering import client_outbound, render_files, sink_files
 from treaty.operations.deciding.writing import write_changes
 from treaty.operations.onboarding.reaching import (
@@ -35,7 +35,7 @@ from treaty.operations.onboarding.taking import ReadSample, read_files, take_fil
 from treaty.operations.workspace import Folder, Workspace, find_root
 from treaty.project.editing import EditedFile
 from treaty.project.files import SETTINGS_FILE
-from treaty.project.findings import nearest
+from treaty.project.findings import nearest, suggest
 from treaty.project.loading import Project, load_project_files
 from treaty.project.overlays import MAIN_CLIENT, client_project
 
@@ -183,13 +183,13 @@ def _settle(
     ranks = rank_samples(base, streams)
     while True:
         proposal = propose(base, record.client, streams, record.answers, earlier, ranks)
-        asked = {question.topic.id: question for question in (*proposal.questions, *_answered(proposal))}
+        asked = {question.topic.id: question for question in (*proposal.questions, *proposal.optional, *_answered(proposal))}
         found = [(asked[topic], value) for topic, value in given.items() if topic in asked]
         if accept:
             found += [(each, each.proposal) for each in proposal.questions if each.proposal is not None and each.topic.id not in given]
         for question, value in found:
             given.pop(question.topic.id, None)
-            _ensure_option(question, value)
+            _ensure_option(base, question, value)
             record.add_answer(Answer(question.topic, value, who, at, question.text, question.evidence))
         if not found:
             break
@@ -207,7 +207,9 @@ def _answered(proposal: Proposal) -> Iterable[Question]:
     return [Question(each.topic, each.question, "", each.evidence, only_options=False) for each in proposal.answers]
 
 
-def _ensure_option(question: Question, value: str) -> None:
+def _ensure_option(project: Project, question: Question, value: str) -> None:
+    if question.topic.kind == "model" and value != LEAVE and value not in project.models:
+        raise UsageError(f"There is no model {value!r}.", remedy=suggest(value, project.models, "Add the pack that has it to treaty.yaml."))
     values = [each.value for each in question.options]
     if question.only_options and values and value not in values:
         raise UsageError(f"{value!r} is no answer to {question.topic.id}: {question.text}", remedy=f"Answer with one of: {', '.join(values)}.")

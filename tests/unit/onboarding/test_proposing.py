@@ -139,6 +139,15 @@ def test_elements_of_a_list_fill_a_group(invoices: Project) -> None:
     assert "trim(number)" == found["number"]
 
 
+def test_what_is_clear_may_be_answered_otherwise(project: Project) -> None:
+    """Model, key and fields that nobody is asked about can be said all the same, and that is what holds."""
+    given = sample({**PEOPLE, "memo": ["x", "y", "z", "w"]})
+    optional = {each.topic.id: each.topic for each in propose(project, "corva", [given], []).optional}
+    answers = [answer(optional["field:people:memo"], "job_title"), answer(optional["key:crm/people"], "email"), answer(optional["model:crm/people"], "contact")]
+    said = propose(project, "corva", [given], answers)
+    assert ("trim(memo)", ("email",), ()) == (cells(said)["job_title"], said.streams[0].key, said.questions)
+
+
 def test_what_is_left_out_on_purpose_is_no_question_again(project: Project) -> None:
     """The answer that leaves a value open is an answer: the question is closed, and no row is written."""
     given = sample({**PEOPLE, "status": ["active", "active", "active", "on hold"]})
