@@ -11,19 +11,21 @@ from treaty.onboarding.samples import SampleStream
 NAMED_KEYS = frozenset({"id", "number", "nr", "no", "key", "uuid", "guid", "identifier"})
 ENDINGS = ("id", "nr", "no", "number", "nummer", "key", "uuid")
 MOST_OPTIONS = 6
+NO_KEYS = frozenset({"date", "timestamp", "time", "decimal", "comma-decimal", "boolean"})
+"""Values that differ in a sample by chance."""
 
 
 def choose_key(sample: SampleStream, interview: Interview) -> tuple[str, ...]:
     """Return the cells of the stream's key; none where records are known by their content only, or the question is open."""
     profile = sample.profile
     single = [each for each in profile.fields if not _within_list(each.path, sample)]
-    unique = [each for each in single if each.candidate_key or each.key]
+    unique = [each for each in single if each.key or (each.candidate_key and each.type not in NO_KEYS and each.main_shape not in NO_KEYS)]
     named = [each for each in unique if is_named_key(each, sample.name)]
     plain = [each for each in named if find_meanings(each.name) in (("id",), ("uuid",), ("key",))]
     clear = len(plain) == 1 or len(named) == 1
     options = [Option(each.path, _describe(each)) for each in (named or unique)[:MOST_OPTIONS]]
     options.append(Option(LEAVE, "nothing does: records are known by their content, and are never updated"))
-    evidence = (f"{len(unique)} fields have a value of its own in each of {profile.records} records", f"{len(named)} of them are named like a key")
+    evidence = (f"of {len(single)} fields, {len(unique)} differ in all {profile.records} records", f"of those, {len(named)} are named like a key")
     proposal = (plain or named or unique)[0].path if named or unique else LEAVE
     topic = Topic("key", sample.place, "", f"key of {' '.join(find_meanings(sample.name))}")
     confidence = 0.7 if named else 0.4

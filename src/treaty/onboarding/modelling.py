@@ -18,7 +18,9 @@ NAME = re.compile(r"[a-z_][a-z0-9_]*(?!\w*\()")
 CLEAR = 0.75
 """The second model is no rival where its score is below so much of the first one's."""
 LEAST = 0.15
-"""A stream whose best score is below is of no model that there is."""
+"""A stream whose best score is below is likely to be of no model that there is."""
+NONE = 0.08
+"""Below this nobody is asked: a file of lines, a log, a licence."""
 NAMED = 0.5
 """So much more is a model worth that the stream is called after."""
 GROUP_DEPTH = 1

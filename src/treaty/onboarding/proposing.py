@@ -14,14 +14,16 @@ from treaty.matching.profiles import FieldProfile, Reference, find_references
 from treaty.onboarding.cells import CellChooser
 from treaty.onboarding.drafts import Drafts
 from treaty.onboarding.keys import choose_key
-from treaty.onboarding.modelling import LEAST, ModelGuess, describe_rivals, is_clear, rank_models
+from treaty.onboarding.modelling import LEAST, NONE, ModelGuess, describe_rivals, is_clear, rank_models
 from treaty.onboarding.paths import spell_path, spell_step, spell_text
-from treaty.onboarding.questions import LEAVE, Answer, Interview, Option, Question, Topic
+from treaty.onboarding.questions import LEAVE, Answer, Interview, Option, Question, Topic, first_words
 from treaty.onboarding.samples import SampleStream
 from treaty.onboarding.targets import ADOPTED, OPEN, TargetChooser
 from treaty.project.declarations import ClientProject, DataContract
 from treaty.project.loading import Project
 from treaty.project.overlays import client_project
+
+LISTED_FIELDS = 9
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class _Stream:
         chooser = CellChooser(
             self.project, self.view, self.sample.system, name, self.interview, self.drafts, tuple(self._countries(wanted)), {}
         )
-        constants = self._constants(contract, {each for each, _ in wanted.values() if each})
+        constants = self._required(contract, wanted)
         chooser.cells.update(constants)
         fields = self._fields(targets, guess, wanted, chooser)
         version = next((each.cell for each in fields if each.target == "updated_at" and each.cell and self._filled(each.source)), None)
@@ -139,7 +141,8 @@ class _Stream:
         if not guesses:
             return None
         first = guesses[0]
-        clear = is_clear(guesses) and first.score >= 2 * LEAST
+        none = first.score < NONE
+        clear = none or (is_clear(guesses) and first.score >= 2 * LEAST)
         if not clear and not self.sample.profile.records:
             return None  # a description of hundreds of lists is no reason for hundreds of questions
         options = [Option(each.model, f"{each.score:.0%}") for each in guesses[:4]]
@@ -149,7 +152,7 @@ class _Stream:
         text = f"What are the records of {self.sample.place}?"
         answer = self.interview.ask(Question(topic, text, "identity", describe_rivals(guesses), tuple(options), proposal, first.score, only_options=False), optional=clear)
         if answer is None and clear:
-            return first.model
+            return None if none else first.model
         return None if answer is None or answer.value not in self.project.models else answer.value
 
     # ---- how each is read
@@ -209,17 +212,26 @@ class _Stream:
         answer = self.interview.ask(Question(topic, text, "identity", evidence, tuple(options), options[0].value, 0.6, only_options=False))
         return None if answer is None or answer.value == LEAVE else answer.value
 
-    def _constants(self, contract: DataContract, found: set[str]) -> dict[str, str]:
-        """Ask for what is required and not in the sample."""
+    def _required(self, contract: DataContract, wanted: dict[str, tuple[str | None, str]]) -> dict[str, str]:
+        """Ask for what is required and not found: a field of the sample, which is added to ``wanted``, or a value for every record; return the values."""
         constants: dict[str, str] = {}
+        found = {target for target, _ in wanted.values() if target}
+        pending = {option.value for each in self.interview.open if (each.topic.kind, each.topic.of) == ("field", self.sample.name) for option in each.options}
         for each in contract.properties:
-            if each.required and each.name not in found and not each.properties:
-                topic = Topic("constant", f"{contract.name}.{each.name}", self.sample.name)
-                evidence = (f"{contract.name}.{each.name} is required, and no field of {self.sample.place} is it", each.description)
-                text = f"What is {contract.name}.{each.name} of every record?"
-                answer = self.interview.ask(Question(topic, text, "identity", evidence, (), None, 0.0, only_options=False))
-                if answer is not None and answer.value != LEAVE:
-                    constants[each.name] = f"date '{answer.value}'" if each.type == "date" else spell_text(answer.value) if each.type == "string" else answer.value
+            if not each.required or each.properties or each.name in found | pending:
+                continue
+            free = [path for path, (target, _) in wanted.items() if target is None]
+            options = tuple(Option(path, f"the field, such as {first_words(list(self.sample.values.get(path, ())), 2)}") for path in free[:LISTED_FIELDS])
+            topic = Topic("constant", f"{contract.name}.{each.name}", self.sample.name)
+            evidence = (f"{contract.name}.{each.name} is required, and no field of {self.sample.place} is surely it", each.description)
+            text = f"What is {contract.name}.{each.name}: one of the fields, or a value that every record has?"
+            answer = self.interview.ask(Question(topic, text, "identity", evidence, options, None, 0.0, only_options=False))
+            if answer is None or answer.value == LEAVE:
+                continue
+            if answer.value in wanted:
+                wanted[answer.value] = (each.name, ADOPTED)
+            else:
+                constants[each.name] = f"date '{answer.value}'" if each.type == "date" else spell_text(answer.value) if each.type == "string" else answer.value
         return constants
 
     def _countries(self, wanted: Mapping[str, tuple[str | None, str]]) -> list[str]:

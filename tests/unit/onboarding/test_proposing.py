@@ -148,6 +148,17 @@ def test_what_is_clear_may_be_answered_otherwise(project: Project) -> None:
     assert ("trim(memo)", ("email",), ()) == (cells(said)["job_title"], said.streams[0].key, said.questions)
 
 
+def test_what_is_required_is_a_field_or_a_value(invoices: Project) -> None:
+    """A required field that was not found is asked for once, and the answer may name a column or give what every record has."""
+    columns = {name: each for name, each in INVOICES.items() if name not in ("number", "seller_name")} | {"belegnr": ["R1", "R2", "R3"]}
+    given = sample(columns, name="invoices")
+    questions = asked(propose(invoices, "corva", [given], []))
+    number, seller = questions["constant:invoice.number:invoices"], questions["constant:invoice.seller_name:invoices"]
+    assert "belegnr" in [each.value for each in number.options]
+    said = propose(invoices, "corva", [given], [answer(number.topic, "belegnr"), answer(seller.topic, "Corva GmbH")])
+    assert ("trim(belegnr)", {"seller_name": "'Corva GmbH'"}) == (cells(said)["number"], said.streams[0].constants)
+
+
 def test_what_is_left_out_on_purpose_is_no_question_again(project: Project) -> None:
     """The answer that leaves a value open is an answer: the question is closed, and no row is written."""
     given = sample({**PEOPLE, "status": ["active", "active", "active", "on hold"]})
