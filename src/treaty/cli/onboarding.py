@@ -228,5 +228,6 @@ def _print_questions(result: treaty.OnboardResult, output: Output) -> None:
         output.line(f"    {question.text} {'; '.join(question.evidence)}")
         values = ", ".join(each.value for each in question.options)
         proposed = f" Proposed: {question.proposal}." if question.proposal is not None else ""
-        output.line(f"    {f'One of: {values}.' if values else 'Any text.'}{proposed}")
+        listed = f"One of: {values}{'' if question.only_options else ', or a text'}." if values else "Any text."
+        output.line(f"    {listed}{proposed}")
     output.line(f"Answer with: treaty onboard {result.client} --answer TOPIC=VALUE …, or take what is proposed: --accept", "dim")

@@ -29,7 +29,7 @@ KNOWN_CODES = 0.2
 GRAVE = ("money", "identity", "dates")
 """What a field may be about so that even an unlikely target is worth a question."""
 NUMBERED = frozenset({"tax", "vat", "number", "iban", "bic"})
-"""Meanings of fields whose values have digits: words alone are something else."""
+"""Meanings of texts that identify: neither words without a digit nor amounts are one."""
 ADOPTED, OPEN, LEFT = "adopted", "open", "left"
 
 
@@ -89,9 +89,9 @@ class TargetChooser:
         if declared is None or profile is None:
             return False
         values = self.sample.values.get(each.source, Counter())
-        worded = bool(values) and not any(character.isdigit() for value in values for character in value)
+        unlike = not any(character.isdigit() for value in values for character in value) or profile.main_shape in ("decimal", "comma-decimal")
         numbered = bool(NUMBERED & set(find_meanings((each.target or "").rpartition("/")[2]))) and not any(self._code_lists(f"{self.contract.name}.{declared.name}"))
-        return fits(declared.type, values, profile.type) and not (worded and numbered and profile.filled)
+        return fits(declared.type, values, profile.type) and not (unlike and numbered and declared.type == "string" and profile.filled)
 
     def _asked(self, each: Correspondence) -> tuple[str | None, str] | None:
         """Return what the question about a field came to, or None where there is nothing to ask."""
