@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -221,3 +222,18 @@ def test_objects_that_a_pack_maps_are_known_by_their_paths(tmp_path: Path) -> No
     assert [("stripe/customers", "customer", True)] == [(each["stream"], each["model"], each["shipped"]) for each in said["streams"]]
     assert (25, 25) == (said["rehearsals"][0]["records"], said["rehearsals"][0]["canonical"])
     assert "cust_export.jsonl" in (project / "clients/nova/systems/stripe.yaml").read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_a_project_whose_records_have_no_client_takes_none(tmp_path: Path) -> None:
+    """Where records of the unnamed client are in the lake, a first named client is refused: it would take their place."""
+    project = tmp_path / "books"
+    treaty("init", project, "--pack", "einvoice")
+    shutil.copy(catalog_folder() / "demo/project/inbox/acme/AW-2026-0711.xml", project / "inbox/ubl")
+    try:
+        assert 0 == treaty("run", "--project", project).status
+        refused = treaty("onboard", "acme", catalog_folder() / "demo/project/inbox/acme", "--project", project)
+        assert 2 == refused.status and "take its place" in refused.errors
+        assert not (project / "clients").exists() or not list((project / "clients").iterdir())
+    finally:
+        treaty("stop", "--project", project)

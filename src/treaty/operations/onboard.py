@@ -109,12 +109,13 @@ def onboard(
         deliver_to: deliver the client's records to a database of this name, made where it is not there.
 
     Raises:
-        UsageError: a name is none, a sample cannot be read, an answer answers nothing, or the folder has errors.
+        UsageError: a name is none, a sample cannot be read, an answer answers nothing, the folder has errors, or its records are of no named client.
     """
     workspace = Workspace(find_root(project), "local")
     workspace.ensure_sound()
     if not CLIENT_NAME.match(client) or client == MAIN_CLIENT:
         raise UsageError(f"{client!r} is no name of a client.", remedy="Begin with a small letter, then small letters, digits, _ and -.")
+    _ensure_clients(workspace)
     at = clock()
     record = read_record(workspace.root, client)
     progress("reading the sample")
@@ -139,6 +140,21 @@ def onboard(
     _write_record(workspace.root, record)
     refused = tuple(message for each in read for message in each.refused)
     return OnboardResult(client, proposal.streams, proposal.questions, proposal.answers, rehearsals, written, removed, kept, refused, proposal.references, record.deliver_to)
+
+
+def _ensure_clients(workspace: Workspace) -> None:
+    """Raise UsageError where the project has run without named clients: a first one would take the place of ``main``, and of its records."""
+    from treaty.lake.arrivals import first_arrival
+    from treaty.lake.scope import OneClient
+
+    if workspace.project.overlays or not workspace.has_lake:
+        return
+    with workspace.open() as session:
+        if first_arrival(session, OneClient(MAIN_CLIENT)) is not None:
+            raise UsageError(
+                f"The records of {workspace.root} are of the client {MAIN_CLIENT!r}: a first client with a name would take its place.",
+                remedy="Onboard clients in a project of their own: `treaty init DIR`.",
+            )
 
 
 def _take(workspace: Workspace, client: str, system: str | None, sample: str, secret: str | None, at: datetime) -> Iterator[GivenSample]:
