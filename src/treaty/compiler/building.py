@@ -11,7 +11,8 @@ from treaty.compiler.cells import CallCell, Cell, CellError, LiteralCell, PathCe
 from treaty.compiler.decisions import Library
 from treaty.compiler.expressions import ExpressionError, Scope, compile_expression
 from treaty.compiler.functions import CallError, fit, resolve_call
-from treaty.compiler.types import DATE, TIMESTAMP, ListType, StructType, Type
+from treaty.compiler.lookups import identifying_field
+from treaty.compiler.types import DATE, TIMESTAMP, ListType, StructType, Type, parse_type, type_of
 from treaty.project.declarations import ClientProject, DecisionRecord
 from treaty.project.findings import Finding, Position, Severity
 
@@ -30,6 +31,7 @@ class Builder:
     by_field: Callable[[str], ir.Node | None] = lambda path: None
     outbound: Mapping[str, Type] | None = None
     depth: int = 0  # how many eaches are open
+    looks_up: bool = True  # whether other streams and models can be read: only where records are conformed
     findings: list[Finding] = field(default_factory=list)
     _library: Library | None = None
 
@@ -138,21 +140,44 @@ class Builder:
             return ir.Source(first.path) if cell.name == "only" else ir.Present(first.path)
         if cell.name in ("received_at", "as_of"):
             return ir.ReceivedAt(TIMESTAMP) if cell.name == "received_at" else ir.AsOf(DATE)
+        if not self.looks_up:
+            remedy = "Look it up in a field of the model that an inbound mapping fills, and use that field."
+            self.find("bad-cell", "lookup() works in the cells of inbound mappings only", place, remedy, at=at)
+            return None
         named = {name: arg for name, arg in cell.args if name}
         target, wanted, key = first, named.get("field"), named.get("key")
         if not isinstance(target, LiteralCell) or not isinstance(wanted, LiteralCell) or key is None:
             self.find("type-error", "lookup() takes a stream, key= and field=", place, "Write lookup('system/stream', key=path, field='Name').", at=at)
             return None
-        stream = self.project.stream(str(target.literal.value))
-        if stream is None and str(target.literal.value) not in self.project.models:
-            names = [f"{system.name}/{name}" for system in self.project.systems.values() for name in system.streams]
-            self.unknown("stream", str(target.literal.value), [*names, *self.project.models], place, at=at)
+        name, node = str(target.literal.value), self._node(key, place)
+        stream = self.project.stream(name)
+        if stream is None:
+            return self._golden_lookup(name, node, str(wanted.literal.value), place, at)
+        if not stream.reference:
+            self.find("not-a-reference", f"{name} is looked up but not marked as a reference", place, "Set `reference: true` on the stream.", at=at)
             return None
-        if stream is not None and not stream.reference:
-            self.find("not-a-reference", f"{target.literal.value} is looked up but not marked as a reference", place, "Set `reference: true` on the stream.", at=at)
+        return None if node is None else ir.Lookup(name, node, str(wanted.literal.value))
+
+    def _golden_lookup(self, target: str, key: ir.Node | None, wanted: str, place: str, at: Position) -> ir.Node | None:
+        """Return the lookup of a field in a model's golden records, each found by one of its fields."""
+        name, _, by = target.partition(".")
+        model = self.project.models.get(name)
+        if model is None:
+            streams = [f"{system.name}/{each}" for system in self.project.systems.values() for each in system.streams]
+            self.unknown("stream", target, [*streams, *self.project.models], place, at=at)
             return None
-        node = self._node(key, place)
-        return None if node is None else ir.Lookup(str(target.literal.value), node, str(wanted.literal.value))
+        by = by or identifying_field(self.project, name) or ""
+        if not by:
+            remedy = f"Name the field by which they are found: lookup('{name}.FIELD', key=…, field='{wanted}')."
+            self.find("no-lookup-key", f"no one field identifies the golden records of {name}", place, remedy, at=at)
+            return None
+        types = {each.name: parse_type(type_of(each)) for each in model.properties}
+        for each in (by, wanted):
+            if each not in types:
+                self.unknown("field", each, types, place, at=at)
+                return None
+        fitted = None if key is None else self.fit(key, types[by], place)
+        return None if fitted is None else ir.Lookup(name, fitted, wanted, types[wanted], by)
 
     # ---- expressions
 

@@ -211,6 +211,8 @@ def _parse(text: str) -> exp.Expr:
         raise ExpressionError([Problem("bad-expression", "a quote or a comment is not closed", "Close what is open.")]) from None
     except RecursionError:
         raise ExpressionError([_too_deep(0)]) from None
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):  # sqlglot itself stumbles, as over {:}
+        raise ExpressionError([Problem("bad-expression", "it is no SQL that can be read", "Write an expression in PostgreSQL's spelling.")]) from None
     finally:
         sys.setrecursionlimit(limit)
     tree = trees[0] if len(trees) == 1 else None

@@ -103,7 +103,7 @@ class Present(Hashed):
 
 @dataclass(frozen=True, slots=True)
 class Lookup(Hashed):
-    """The value of ``field`` in the one record of a reference stream (or golden model) whose key equals ``key``."""
+    """The value of ``field`` in the one record of a reference stream, or golden record of a model, whose key equals ``key``."""
 
     __hash__ = Hashed.__hash__
 
@@ -111,6 +111,7 @@ class Lookup(Hashed):
     key: Node
     field: str
     type: Type = STRING
+    by: str | None = None  # the field that is the key of a model's golden records
 
 
 @dataclass(frozen=True, slots=True)

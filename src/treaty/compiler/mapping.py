@@ -16,7 +16,7 @@ from treaty.compiler import ir
 from treaty.compiler.building import Builder
 from treaty.compiler.compiled import CompiledEdgeCase, CompiledField, CompiledKey, CompiledMapping, CompiledRule, CompiledStream
 from treaty.compiler.lineage import governed_by, walk
-from treaty.compiler.types import BOOLEAN, DATE, INTEGER, STRING, ListType, StructType, Type, parse_type
+from treaty.compiler.types import BOOLEAN, DATE, INTEGER, STRING, ListType, StructType, Type, parse_type, type_of
 from treaty.project.declarations import ClientProject, DataContract, DecisionRecord, EntityMapping, FieldMapping, SchemaProperty, Stream
 
 DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)$")
@@ -38,7 +38,7 @@ def compile_stream(project: ClientProject, name: str) -> CompiledStream | None:
     stream = project.stream(name)
     if stream is None:
         return None
-    builder = Builder(project, stream.at)
+    builder = Builder(project, stream.at, looks_up=False)
     key = tuple(node for number, text in enumerate(stream.key) if (node := builder.cell(text, f"key.{number}")) is not None)
     version = None if stream.version == "landing-order" else builder.cell(stream.version, "version")
     tombstone = None
@@ -281,15 +281,6 @@ class _Compiler:
         )  # fmt: skip
 
 
-def type_of(declared: SchemaProperty) -> str:
-    """Return the written type of a property, its members' types included."""
-    if not declared.properties:
-        return declared.type
-    members = ", ".join(f"{each.name}: {type_of(each)}" for each in declared.properties)
-    struct = f"struct<{members}>"
-    return struct if declared.type.startswith("struct") else f"list<{struct}>"
-
-
 def contract_checks(declared: SchemaProperty, node: ir.Node) -> ir.Node:
     """Wrap a field in what its contract demands beyond its type: lengths, pattern, bounds."""
     def call(name: str, bound: ir.Node) -> ir.Call:
@@ -318,4 +309,4 @@ def literal_bound(text: str, kind: Type) -> ir.Literal | None:
     return ir.Literal(value, kind)
 
 
-__all__ = ["StructType", "Stream", "compile_mapping", "compile_stream", "contract_checks", "seconds_of", "type_of"]
+__all__ = ["StructType", "Stream", "compile_mapping", "compile_stream", "contract_checks", "seconds_of"]

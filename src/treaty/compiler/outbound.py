@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from treaty.compiler import ir
 from treaty.compiler.building import Builder
 from treaty.compiler.decisions import FUNCTIONS_VERSION, definitions_used
-from treaty.compiler.mapping import type_of
-from treaty.compiler.types import BOOLEAN, parse_type
+from treaty.compiler.types import BOOLEAN, parse_type, type_of
 from treaty.project.declarations import ClientProject
 from treaty.project.findings import Finding
 
@@ -47,7 +46,7 @@ def compile_outbound(project: ClientProject, name: str) -> CompiledOutbound:
     contract = project.models.get(mapping.from_)
     properties = contract.properties if contract else ()
     types = {each.name: parse_type(type_of(each)) for each in properties}
-    builder = Builder(project, mapping.at, outbound=types)
+    builder = Builder(project, mapping.at, outbound=types, looks_up=False)
     if contract is None:
         builder.unknown("model", mapping.from_, project.models, "from")
     if project.stream(mapping.to) is None:

@@ -10,6 +10,8 @@ import functools
 import re
 from dataclasses import dataclass
 
+from treaty.project.declarations import SchemaProperty
+
 SCALARS = ("string", "boolean", "integer", "date", "time", "timestamp", "local_timestamp", "bytes")
 
 
@@ -128,3 +130,12 @@ def parse_type(text: str) -> Type:
     if position != len(tokens):
         raise ValueError(f"not a type: {text!r} (unexpected {tokens[position]!r})")
     return result
+
+
+def type_of(declared: SchemaProperty) -> str:
+    """Return the written type of a property, its members' types included."""
+    if not declared.properties:
+        return declared.type
+    members = ", ".join(f"{each.name}: {type_of(each)}" for each in declared.properties)
+    struct = f"struct<{members}>"
+    return struct if declared.type.startswith("struct") else f"list<{struct}>"

@@ -22,13 +22,13 @@ from treaty.engines.duckdb.structures import observed_lists
 from treaty.errors import StopError
 from treaty.faults import faultpoint
 from treaty.flows.moved import references_moved
-from treaty.flows.references import inputs_of, landed_through
+from treaty.flows.references import come_through, inputs_of
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.commit import TableWrite, commit, discard, keep_file, parquet_options, prepare_rows, prepare_select, prepared_path
 from treaty.lake.current import ModelTables, current_contributions, effective_dispositions
 from treaty.lake.cursors import CursorPosition, Fence, read_cursor
 from treaty.lake.golden import WIDE_COLUMNS
-from treaty.lake.names import contribution_table, lake_table, landed_table
+from treaty.lake.names import LAKE, contribution_table, lake_table, landed_table
 from treaty.lake.quarantine import DISCARDED
 from treaty.lake.resolve import release, resolve
 from treaty.lake.schema import ensure_model, table_columns
@@ -66,7 +66,8 @@ class Work:
     applied_id: str
     generation: int
     as_of: str
-    references: Mapping[str, int] = field(default_factory=dict)  # how far each stream that is looked up or joined had landed before any of it was read
+    references: Mapping[str, int] = field(default_factory=dict)  # how far each stream or model that is looked up or joined had come before any of it was read
+    catalog: str = LAKE  # where golden records are looked up
 
     @property
     def scope(self) -> OneClient:
@@ -87,15 +88,15 @@ def mapping_position(session: Session, client: str, mapping: str) -> Mapping[str
 
 def nothing_pending(session: Session, client: str, stream: str, done: Mapping[str, Any]) -> bool:
     """Tell whether nothing has landed of a stream, and of what its mapping looks up or joins, since a mapping's position."""
-    if done.get("locator") or landed_through(session, client, stream) > int(done["batch"]):
+    if done.get("locator") or come_through(session, client, stream) > int(done["batch"]):
         return False
-    return all(landed_through(session, client, name) == batch for name, batch in done["references"].items())
+    return all(come_through(session, client, name) == batch for name, batch in done["references"].items())
 
 
 def next_generation(session: Session, project: ClientProject, mapping: CompiledMapping, applied_id: str, as_of: str) -> Work:
     """Return the work to do: in a new generation where the mapping, or anything that it looks up or joins, is not what it was."""
     done = mapping_position(session, mapping.client, mapping.name)
-    references = {name: landed_through(session, mapping.client, name) for name in mapping.references if "/" in name}
+    references = {name: come_through(session, mapping.client, name) for name in mapping.references}
     work = Work(session, project, mapping, applied_id, int(done.get("generation", 1)), as_of, references)
     if not done or (done.get("version") == mapping.version and not references_moved(session, mapping, done, as_of)):
         return work
@@ -294,7 +295,7 @@ def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch) -> tuple[Path, 
 
 def _inputs(work: Work, relation: str) -> Inputs:
     lists = observed_lists(work.session.duck, work.mapping.stream, work.mapping.roots, relation)
-    return inputs_of(work.session, work.mapping, work.as_of, lists)
+    return inputs_of(work.session, work.mapping, work.as_of, lists, work.catalog)
 
 
 def _run_wide(work: Work, chunk: Chunk, batch: Batch) -> Path:

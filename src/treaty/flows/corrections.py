@@ -9,8 +9,7 @@ from __future__ import annotations
 from datetime import date
 
 from treaty.compiler.functions.duckdb_types import duckdb_type
-from treaty.compiler.mapping import type_of
-from treaty.compiler.types import parse_type
+from treaty.compiler.types import parse_type, type_of
 from treaty.engines.duckdb.conform import uuid8
 from treaty.engines.duckdb.paths import quote_name, quote_text
 from treaty.flows.conforming import MAPPING, exclusively, resolve_and_commit, resolving

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from treaty.compiler.compiled import CompiledMapping
+from treaty.compiler.lookups import dependents
 from treaty.compiler.outbound import CompiledOutbound, compile_outbound
 from treaty.compiler.sharing import SharedMappings
 from treaty.lake.cursors import CursorPosition
@@ -76,11 +77,15 @@ class EffectFinder:
                 streams.append(mapping.stream.name)
         gone = [name for name in old if name not in new]
         withdraw = [self.before.compile(before, name) for name in gone if before.mappings[name].inbound]
+        models = {each for each in after.models if each in before.models}
+        joined = frozenset(each for each in models if _joining(before, each) != _joining(after, each))
+        looking = dependents(after, new, {each.model for each in (*conform, *withdraw)} | joined)
+        changed = {each.name for each in conform}
+        conform += [self.after.compile(after, each) for each in looking if each not in changed]
         outbound = _outbound(before, after, old, new)
         errors += [each for mapping in outbound for each in mapping.findings if each.severity is Severity.ERROR]
-        models = {each for each in after.models if each in before.models}
         return Effects(
-            after.client, tuple(conform), tuple(withdraw), frozenset(each for each in models if _joining(before, each) != _joining(after, each)),
+            after.client, tuple(conform), tuple(withdraw), joined,
             frozenset(each for each in models if relationships(before, each) != relationships(after, each)), outbound,
             tuple(name for name in gone if not before.mappings[name].inbound), tuple(dict.fromkeys(streams)), tuple(errors),
         )  # fmt: skip

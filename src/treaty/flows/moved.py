@@ -16,7 +16,15 @@ from treaty.compiler.lineage import walk
 from treaty.engines.duckdb.conform import frame_of, select_layers
 from treaty.engines.duckdb.paths import quote_text
 from treaty.engines.duckdb.structures import observed_lists
-from treaty.flows.references import JOINED_BY, children_reader, inputs_of, landed_through, reference_reader, touched_since
+from treaty.flows.references import (
+    JOINED_BY,
+    children_reader,
+    come_through,
+    golden_touched_since,
+    inputs_of,
+    reference_reader,
+    touched_since,
+)
 from treaty.lake.names import lake_table, landed_table
 from treaty.sessions import Session
 
@@ -29,7 +37,7 @@ def references_moved(session: Session, mapping: CompiledMapping, done: Mapping[s
     for node, nested in _reads(mapping):
         stream = _stream_of(node)
         since = int(before.get(stream, 0))
-        if "/" not in stream or landed_through(session, mapping.client, stream) == since:
+        if come_through(session, mapping.client, stream) == since:
             continue
         if _changed_keys(session, mapping.client, node, stream, since) and (nested or _read_by_some(session, mapping, node, done, as_of)):
             return True
@@ -57,8 +65,8 @@ def _changed_keys(session: Session, client: str, node: ir.Lookup | ir.Each, stre
     versions = []
     for through in (None, since):
         if isinstance(node, ir.Lookup):
-            touched = touched_since(session, client, stream, None, since)
-            versions.append(reference_reader(session, client, through, touched)(node.target, node.field))
+            touched = touched_since(session, client, stream, None, since) if node.by is None else golden_touched_since(session, client, node, since)
+            versions.append(reference_reader(session, client, through, touched)(node))
         else:
             assert node.join is not None, "only joined groups are asked for"
             on = tuple(column for column, _ in node.join.on)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from treaty.compiler.compiled import CompiledMapping
-from treaty.compiler.mapping import type_of
-from treaty.compiler.types import Type, parse_type
+from treaty.compiler.lookups import mappings_in_order
+from treaty.compiler.types import Type, parse_type, type_of
 from treaty.engines.duckdb.hooks import register_hooks
 from treaty.engines.duckdb.paths import quote_text
 from treaty.errors import StopError
@@ -30,16 +30,17 @@ from treaty.flows.conforming import (
 )
 from treaty.flows.effects import Effects, Positions
 from treaty.flows.moved import references_moved
-from treaty.flows.references import landed_through
+from treaty.flows.references import come_through
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.cursors import CursorPosition, Fence
-from treaty.lake.prospect import Prospect
+from treaty.lake.prospect import CATALOG, Prospect
 from treaty.lake.resolve import release, resolve
 from treaty.lake.resurviving import resurvive
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import OneClient
 from treaty.lake.task import PreparedWrite, ResolveTask, match_keys, survivorship_rules
 from treaty.project.declarations import ClientProject
+from treaty.project.overlays import running_mappings
 from treaty.sessions import Session
 
 
@@ -70,23 +71,36 @@ class Change:
 
 def reconform(prospect: Prospect, change: Change, positions: Positions) -> list[Prepared]:
     """Fill a prospect with what the change makes of the client's records; return the batches in their order."""
-    effects, session = change.effects, prospect.session
+    session = prospect.session
     register_hooks(session.duck, change.after.hooks.values(), change.after.settings.limits.hook_seconds)
     done: list[Prepared] = []
-    for mapping in effects.conform:
-        position = positions.get((effects.client, mapping.name), CursorPosition(0, {}))
-        found = _conform(prospect, change, mapping, position)
-        done += [found] if found else []
-    for mapping in effects.withdraw:
-        stands = positions.get((effects.client, mapping.name))
-        if stands is not None:
-            done.append(_withdraw(prospect, change, mapping, stands))
-    for model in sorted(effects.survivorship):
-        found = _resurvive(prospect, change, model)
-        done += [found] if found else []
-    for model in dict.fromkeys(each.model for each in done):
-        prospect.net_golden(model, [each.batch for each in done if each.model == model][-1])
+    for model in _models_in_order(change):
+        mine = _reconform_model(prospect, change, model, positions)
+        if mine:
+            prospect.net_golden(model, mine[-1].batch)
+        done += mine
     return done
+
+
+def _models_in_order(change: Change) -> list[str]:
+    """Return the models that are resolved anew, those that others look up first."""
+    inbound = [name for name in running_mappings(change.after) if change.after.mappings[name].inbound]
+    order = dict.fromkeys(change.after.mappings[name].to for name in mappings_in_order(change.after, inbound))
+    return [*sorted(change.effects.resolves - order.keys()), *(each for each in order if each in change.effects.resolves)]
+
+
+def _reconform_model(prospect: Prospect, change: Change, model: str, positions: Positions) -> list[Prepared]:
+    """Do all that the change does to the records of one model."""
+    effects = change.effects
+    done: list[Prepared | None] = []
+    for mapping in (each for each in effects.conform if each.model == model):
+        done.append(_conform(prospect, change, mapping, positions.get((effects.client, mapping.name), CursorPosition(0, {}))))
+    for mapping in (each for each in effects.withdraw if each.model == model):
+        stands = positions.get((effects.client, mapping.name))
+        done.append(_withdraw(prospect, change, mapping, stands) if stands is not None else None)
+    if model in effects.survivorship:
+        done.append(_resurvive(prospect, change, model))
+    return [each for each in done if each is not None]
 
 
 def ensure_settled(session: Session, before: ClientProject, mappings: Mapping[str, CompiledMapping], positions: Positions, as_of: str) -> None:
@@ -106,9 +120,11 @@ def ensure_settled(session: Session, before: ClientProject, mappings: Mapping[st
 def _conform(prospect: Prospect, change: Change, mapping: CompiledMapping, stands: CursorPosition) -> Prepared | None:
     """Conform a mapping's whole stream in a new generation."""
     session = prospect.session
-    references = {name: landed_through(session, mapping.client, name) for name in mapping.references if "/" in name}
+    for model in (name for name in mapping.references if "/" not in name):
+        prospect.add_model(model, model_fields_of(change.after, model))
+    references = {name: come_through(session, mapping.client, name, CATALOG) for name in mapping.references}
     generation = int(stands.position.get("generation", 0)) + 1
-    work = Work(session, change.after, mapping, change.applied_id, generation, change.as_of, references)
+    work = Work(session, change.after, mapping, change.applied_id, generation, change.as_of, references, CATALOG)
     if table_columns(session, work.table) is None:
         return None
     chunks = pending_chunks(work, {})

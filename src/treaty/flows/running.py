@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 from treaty.clock import Clock
 from treaty.compiler.compiled import CompiledMapping
+from treaty.compiler.lookups import flows_in_order, mappings_in_order
 from treaty.compiler.outbound import CompiledOutbound, compile_outbound
 from treaty.compiler.sharing import SharedMappings
 from treaty.connectors.interface import Site
@@ -60,7 +61,7 @@ def run_flows(session: Session, project: Project, settings: RunSettings) -> tupl
         if settings.client not in (None, client):
             continue
         resultant = client_project(project, client)
-        for flow in resultant.flows.values():
+        for flow in flows_in_order(resultant):
             if settings.flow in (None, flow.name):
                 results.append(_run_flow(session, resultant, flow, settings, shared, reading))
     return (*reading.results(), *results)
@@ -96,7 +97,8 @@ class _Inbound:
 
     @property
     def references(self) -> tuple[str, ...]:
-        return tuple(self.done["references"]) if self.as_applied else tuple(name for name in self.compiled.references if "/" in name)
+        """The streams that it looks up or joins."""
+        return tuple(name for name in (self.done["references"] if self.as_applied else self.compiled.references) if "/" in name)
 
     def problems(self) -> list[Problem]:
         return [] if self.as_applied else _broken(self.name, self.compiled.findings)
@@ -109,7 +111,7 @@ class _Inbound:
 
 
 def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: RunSettings, shared: SharedMappings, reading: SharedReading) -> FlowResult:
-    names = [name for name in flow.mappings if name in project.mappings and project.mappings[name].inbound]
+    names = mappings_in_order(project, [name for name in flow.mappings if name in project.mappings and project.mappings[name].inbound])
     inbound = [_Inbound(session, project, name, settings, shared, mapping_position(session, project.client, name)) for name in names]
     outbound = [compile_outbound(project, name) for name in flow.mappings if name in project.mappings and not project.mappings[name].inbound]
     problems = [problem for each in inbound for problem in each.problems()]
@@ -120,7 +122,7 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
     landed, problems = _extract_all(session, project, flow, inbound, settings, reading)
     batches = {name: each.batches for name, each in landed.items()}
     streams = []
-    for mapping in inbound:
+    for number, mapping in enumerate(inbound):
         settings.progress(f"{project.client}: conforming {mapping.stream} as {mapping.model}")
         try:
             states = mapping.conform()
@@ -133,10 +135,10 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
         if extracted.refused:
             states = {**states, "quarantined": states.get("quarantined", 0) + extracted.refused}
         streams.append(StreamResult(mapping.stream, mapping.name, extracted.landed, states, extracted.skipped, extracted.arrivals))
+        if all(each.model != mapping.model for each in inbound[number + 1 :]):  # before others look it up
+            conform_corrections(session, project, mapping.model, applied_id=settings.applied_id, as_of=settings.as_of)
     for name, extracted in landed.items():
         streams.append(StreamResult(name, LOOKUP, extracted.landed, {}, extracted.skipped, extracted.arrivals))
-    for model in dict.fromkeys(each.model for each in inbound):
-        conform_corrections(session, project, model, applied_id=settings.applied_id, as_of=settings.as_of)
     deliveries, trouble = _deliver_all(session, project, outbound, settings)
     about = [each.stream for each in streams] + [f"{each.stream} in {each.mapping}" for each in streams] + [each.sink for each in outbound]
     issues = open_issues(session, OneClient(project.client), about)

@@ -111,12 +111,13 @@ def latest_xref(tables: ModelTables, client: str | None, where: str = "true", so
             on e._member_id = x._member_id and e._canonical_id = x._row._canonical_id"""
 
 
-def current_golden(tables: ModelTables, client: str | None, select: str = "g.*", where: str = "true") -> str:
-    """Select from the golden versions ``g`` that have not ended, deleted ones included."""
+def current_golden(tables: ModelTables, client: str | None, select: str = "g.*", where: str = "true", through: int | None = None) -> str:
+    """Select from the golden versions ``g`` that have not ended, deleted ones included; with ``through``, as it was after that batch."""
+    until = ("true", "true") if through is None else (f"g._batch <= {through}", f"e._batch <= {through}")
     return f"""
         select {select} from {tables.golden} g
-        anti join {tables.golden_end} e on e._canonical_id = g._canonical_id and e._version = g._version
-        where {of_client(client, "g._client")} and {where}"""
+        anti join {tables.golden_end} e on e._canonical_id = g._canonical_id and e._version = g._version and {until[1]}
+        where {of_client(client, "g._client")} and {until[0]} and {where}"""
 
 
 def client_or_none(session: Session, scope: ClientScope) -> str | None:

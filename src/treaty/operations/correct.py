@@ -7,8 +7,7 @@ from datetime import date
 from typing import Any
 
 from treaty.compiler.functions.duckdb_types import duckdb_type
-from treaty.compiler.mapping import type_of
-from treaty.compiler.types import ListType, StructType, Type, parse_type
+from treaty.compiler.types import ListType, StructType, Type, parse_type, type_of
 from treaty.errors import UsageError
 from treaty.flows.correcting import Correction, land_corrections
 from treaty.flows.corrections import conform_corrections

@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from treaty.compiler.mapping import type_of
-from treaty.compiler.types import Type, parse_type
+from treaty.compiler.types import Type, parse_type, type_of
 from treaty.errors import UsageError
 from treaty.lake.names import quote_text
 from treaty.operations.applied import AppliedProject, open_applied

@@ -111,6 +111,7 @@ def what_it_relies_on(maker: PlanMaker, applied: AppliedFiles) -> dict[str, Any]
     """Return what a plan holds for: these files, on this applied project, over what had landed of what they change."""
     effects = maker.whole
     models = {model for each in effects for model in each.models}
+    models |= {name for each in effects for mapping in each.conform for name in mapping.references if "/" not in name}
     streams = {mapping.stream.name for each in effects for mapping in (*each.conform, *each.withdraw)}
     streams |= {name for each in effects for mapping in each.conform for name in mapping.references if "/" in name}
     for project in (maker.before, maker.after):

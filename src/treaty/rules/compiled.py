@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from functools import lru_cache
 from typing import ClassVar
 
+from treaty.compiler.lookups import looked_up_models
 from treaty.project.declarations import ClientProject, EntityMapping
 from treaty.project.findings import Finding
 from treaty.project.overlays import running_mappings
@@ -64,7 +65,8 @@ def _systems(mapping: EntityMapping) -> set[str]:
 def is_compilable(checked: CheckedProject, view: ClientProject, mapping: EntityMapping) -> bool:
     """Whether the model and the streams of a mapping are there and sound; what is not, other rules report."""
     model = view.models.get(mapping.to if mapping.inbound else mapping.from_)
-    if model is None or any(type_problem(declared) for _, declared, _ in properties_of(model)):
+    read = [model, *(view.models[each] for each in looked_up_models(mapping) if each in view.models)]
+    if any(each is None or any(type_problem(declared) for _, declared, _ in properties_of(each)) for each in read):
         return False
     return all(view.stream(each.name) is not None for each in mapping_streams(mapping))
 
@@ -76,7 +78,7 @@ def stream_findings(checked: CheckedProject) -> Iterator[Finding]:
 
     for view, system in checked.systems():
         for stream in system.streams.values():
-            builder = Builder(view, stream.at)
+            builder = Builder(view, stream.at, looks_up=False)
             for number, text in enumerate(stream.key):
                 builder.cell(text, f"key.{number}")
             for place, written in (("version", stream.version), ("occurred_at", stream.occurred_at), ("client", stream.client)):
@@ -168,6 +170,15 @@ class EffectiveDateCycle(CompiledRule):
     title = "The date by which a decision applies needs that decision"
     why = "Neither could be worked out first."
     remedy = "Let another date field decide."
+
+
+class NoLookupKey(CompiledRule):
+    """A lookup in a model whose golden records no single field identifies."""
+
+    code = "no-lookup-key"
+    title = "A model is looked up, and no one field says which record is meant"
+    why = "A lookup reads one golden record; the one strong key of the model's identity finds it, where that is a single field."
+    remedy = "Name the field: lookup('model.field', key=…, field='…')."
 
 
 class NotAReference(CompiledRule):

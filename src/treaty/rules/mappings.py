@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from treaty.compiler.lookups import find_cycles
 from treaty.project.declarations import EntityMapping, FieldMapping, SchemaProperty
 from treaty.project.findings import Finding, Severity
 from treaty.rules.calls import WrittenCell, calls_of, cells_of, decision_functions, stream_cells
@@ -181,3 +182,20 @@ class IdleMapping(Rule):
         for _, mapping in checked.mappings():
             if flows and mapping.name not in run and checked.is_own(mapping.position):
                 yield self.finding(f"no flow runs {mapping.name}", mapping.at("from"))
+
+
+class LookupCycle(Rule):
+    """Mappings that wait for each other: each looks up the model that the other makes."""
+
+    code = "lookup-cycle"
+    title = "A mapping looks up a model that is made with what the mapping makes"
+    why = "A model that is looked up is conformed first; in a circle none could be."
+    remedy = "Take the value from the record itself, or say with a decision of kind relationship which record is referred to."
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        found: dict[str, Finding] = {}
+        for view in (checked.standard, *checked.client_views.values()):
+            for mapping, way in find_cycles(view.mappings.values()):
+                message = f"{mapping.name} looks up {way[1]}, and in the end itself: {' → '.join(way)}"
+                found.setdefault(mapping.name, self.finding(message, mapping.at("to")))
+        yield from found.values()

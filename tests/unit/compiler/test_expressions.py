@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from treaty.compiler.expressions import ExpressionError, Problem, Scope, compile_expression, functions_used
@@ -183,6 +183,7 @@ def read_or_refuse(text: str) -> tuple[Problem, ...]:
 
 
 @settings(max_examples=200, deadline=None)
+@example(text="{:}")
 @given(text=st.text(alphabet=st.sampled_from(list("abn()'\"+-*/|=<>,. \n;:$@[]{}%&!~^\\é0123")), max_size=40))
 def test_nothing_crashes(text: str) -> None:
     """Any text is an expression or a list of problems whose places are in it."""

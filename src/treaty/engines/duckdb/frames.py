@@ -26,7 +26,7 @@ class Inputs:
     """What a conform query reads besides the records.
 
     ``column`` gives the physical name of a source column; ``columns`` those that exist (an absent one reads as null).
-    ``lists`` are the JSON steps seen as arrays. ``reference`` gives a relation ``(k, v)`` of keys and one field's texts;
+    ``lists`` are the JSON steps seen as arrays. ``reference`` gives a relation ``(k, v)`` of keys and the values of a lookup's field;
     ``children`` a relation ``(k, rows)`` of join keys (parts joined by U+001F) and lists of structs of physical columns.
     """
 
@@ -34,7 +34,7 @@ class Inputs:
     column: Callable[[str], str] = str
     columns: frozenset[str] = frozenset()
     lists: frozenset[tuple[str, ...]] = frozenset()
-    reference: Callable[[str, str], str] = field(default=lambda target, name: "SELECT NULL AS k, NULL AS v WHERE false")
+    reference: Callable[[ir.Lookup], str] = field(default=lambda node: "SELECT NULL AS k, NULL AS v WHERE false")
     children: Callable[[str, tuple[str, ...]], str] = field(default=lambda stream, columns: "SELECT NULL AS k, NULL AS rows WHERE false")
 
 
@@ -173,7 +173,7 @@ class Frame:
         return 2
 
     def _prepare_lookup(self, node: ir.Lookup, level: int) -> Column:
-        relation = self.inputs.reference(node.target, node.field)
+        relation = self.inputs.reference(node)
         key = self.value(node.key)
         if self.variable:  # inside an each nothing can be joined: the reference is read as one map
             return self.define("k", f"map_extract_value((SELECT map(list(k), list(v)) FROM ({relation})), {key})", level)

@@ -1,0 +1,121 @@
+"""Which models a mapping looks up in its cells, by which of their fields, and what must be conformed before what.
+
+``lookup('party', …)`` finds golden records by the field that is the one strong key of the model's identity, and
+``lookup('party.vat_id', …)`` by the field that it names.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+from treaty.compiler.cells import CallCell, Cell, CellError, LiteralCell, parse_cell
+from treaty.project.declarations import ClientProject, EntityMapping, FieldMapping, Flow
+
+
+def looked_up_models(mapping: EntityMapping) -> frozenset[str]:
+    """Return the models that an inbound mapping's cells look up; cells that cannot be read look up none."""
+    return frozenset(_targets(mapping.fields)) if mapping.inbound else frozenset()
+
+
+def _targets(fields: Mapping[str, FieldMapping]) -> Iterator[str]:
+    for field in fields.values():
+        for text in (field.cell, field.key, *field.on.values()):
+            if text is not None and "lookup" in text:
+                try:
+                    cell = parse_cell(text)
+                except CellError:
+                    continue
+                yield from (name.partition(".")[0] for name in _looked_up(cell) if "/" not in name)
+        yield from _targets(field.fields)
+
+
+def _looked_up(cell: Cell) -> Iterator[str]:
+    if isinstance(cell, CallCell):
+        if cell.name == "lookup" and cell.args and isinstance(cell.args[0][1], LiteralCell):
+            yield str(cell.args[0][1].literal.value)
+        for _, argument in cell.args:
+            yield from _looked_up(argument)
+
+
+def identifying_field(project: ClientProject, model: str) -> str | None:
+    """Return the field that is the one strong key of a model's identity by itself, None where there is none or several."""
+    keys = [
+        key
+        for decision in project.decisions.values()
+        if decision.kind == "identity" and decision.runs and any(each.partition(".")[0] == model for each in decision.governs)
+        for key in decision.keys
+        if key.strength == "strong"
+    ]
+    if len(keys) != 1 or len(keys[0].expressions) != 1:
+        return None
+    declared, (written,) = project.models.get(model), keys[0].expressions
+    return written if declared is not None and any(each.name == written for each in declared.properties) else None
+
+
+def mappings_in_order(project: ClientProject, names: Sequence[str]) -> list[str]:
+    """Return mappings so that those which make a model come before those which look it up, else in the order given."""
+    return _in_order(names, lambda name: [each for each in names if project.mappings[each].to in looked_up_models(project.mappings[name])])
+
+
+def flows_in_order(project: ClientProject) -> list[Flow]:
+    """Return the flows of a client so that those which make a model come before those which look it up, else in their order."""
+    makes = {name: {project.mappings[each].to for each in flow.mappings if each in project.mappings} for name, flow in project.flows.items()}
+    wants = {name: looked_up_in(project, flow.mappings) - makes[name] for name, flow in project.flows.items()}
+    return [project.flows[name] for name in _in_order(tuple(makes), lambda name: [each for each in makes if makes[each] & wants[name]])]
+
+
+def looked_up_in(project: ClientProject, names: Iterable[str]) -> set[str]:
+    """Return the models that any of some mappings looks up."""
+    return {model for name in names if name in project.mappings for model in looked_up_models(project.mappings[name])}
+
+
+def dependents(project: ClientProject, names: Iterable[str], models: Collection[str]) -> list[str]:
+    """Return the mappings among ``names`` that look up one of the models, or what is made by a mapping that does, and so on."""
+    found: list[str] = []
+    changed, candidates = set(models), list(names)
+    while several := [each for each in candidates if each not in found and looked_up_models(project.mappings[each]) & changed]:
+        found += several
+        changed |= {project.mappings[each].to for each in several}
+    return found
+
+
+def find_cycles(mappings: Iterable[EntityMapping]) -> Iterator[tuple[EntityMapping, tuple[str, ...]]]:
+    """Yield each mapping that looks up a model made, directly or by further lookups, of the model that it makes, with the way there."""
+    wants: dict[str, dict[str, None]] = {}
+    several = list(mappings)
+    for mapping in several:
+        wants.setdefault(mapping.to, {}).update(dict.fromkeys(sorted(looked_up_models(mapping))))
+    for mapping in several:
+        for model in sorted(looked_up_models(mapping)):
+            way = _way(wants, model, mapping.to, (model,))
+            if way is not None:
+                yield mapping, (mapping.to, *way)
+                break
+
+
+def _way(wants: Mapping[str, Mapping[str, None]], start: str, goal: str, gone: tuple[str, ...]) -> tuple[str, ...] | None:
+    if start == goal:
+        return gone
+    for each in wants.get(start, ()):
+        if each not in gone:
+            found = _way(wants, each, goal, (*gone, each))
+            if found is not None:
+                return found
+    return None
+
+
+def _in_order(names: Sequence[str], before: Callable[[str], Iterable[str]]) -> list[str]:
+    """Return names, each after those that ``before`` gives for it; where these go in a circle, the first one met comes last."""
+    seen: set[str] = set()
+    done: list[str] = []
+
+    def visit(name: str) -> None:
+        if name not in seen:
+            seen.add(name)
+            for each in before(name):
+                visit(each)
+            done.append(name)
+
+    for name in names:
+        visit(name)
+    return done
