@@ -61,11 +61,19 @@ def ledger(server: Path) -> Iterator[Path]:
     land(folder, "id;name;size\nA-1;ball;3\nA-2;box;4\n")
     yield folder
     query(folder, "drop schema if exists ledger cascade")
+    lose_state(folder)
+    for child in folder.iterdir():
+        if child.name != ".treaty":
+            shutil.rmtree(child) if child.is_dir() else child.unlink()
+
+
+def lose_state(folder: Path) -> None:
+    """Remove all that Treaty knows; the sinks stay."""
     with find_workspace(folder).open() as session, session.database.connect("admin") as connection:
         connection.execute("drop schema treaty_lake cascade")
         connection.execute("drop schema treaty cascade")
-    for child in (*folder.iterdir(), *(folder / ".treaty").iterdir()):
-        if child.name not in (".treaty", "postgres", "postgres.lock"):
+    for child in (folder / ".treaty").iterdir():
+        if child.name not in ("postgres", "postgres.lock"):
             shutil.rmtree(child) if child.is_dir() else child.unlink()
 
 
@@ -262,3 +270,51 @@ def test_a_missing_target(ledger: Path, missing: str) -> None:
 def recorded(folder: Path) -> list[tuple[str, str | None]]:
     """Return code and name of each golden record."""
     return sorted((row["code"], row["name"]) for row in treaty("records", "thing", "--json", "--project", folder).lines)
+
+
+def test_a_sink_that_is_ahead_is_told_of_and_written_over_on_demand(ledger: Path) -> None:
+    """After the state was lost, what the sink's guard keeps out is dead-lettered, an issue and doctor say so, and a replay goes above it."""
+    shown = "select code, name, treaty_version from ledger.thing order by 1"
+    run(ledger)
+    land(ledger, "id;name;size\nA-1;globe;3\n", "more.csv")
+    run(ledger)
+    lose_state(ledger)
+    (ledger / "inbox/store/more.csv").unlink()
+    land(ledger, "id;name;size\nA-1;ball;3\nA-2;crate;4\nA-3;rod;5\n")
+    answer = treaty("run", "--json", "--project", ledger)
+    (flow,) = answer.json["flows"]
+    assert (0, 1, 2) == (answer.status, flow["deliveries"][0]["acknowledged"], flow["deliveries"][0]["dead_lettered"])
+    assert [("A-1", "globe", 2), ("A-2", "box", 1), ("A-3", "rod", 1)] == query(ledger, shown)
+    (issue,) = flow["issues"]
+    assert ("sink-ahead", "ledger/things", True) == (issue["kind"], issue["subject"], "A-1 (it has 2, 1 was to be sent)" in issue["message"])
+    assert "treaty deliveries replay --all --sink ledger/things" in issue["remedy"]
+    doctor = treaty("doctor", "--json", "--project", ledger)
+    assert (1, [issue["message"]]) == (doctor.status, [each["detail"] for each in doctor.json["checks"] if not each["ok"]])
+    assert {"waiting": 2, "overtaken": 0} == treaty("deliveries", "replay", "--all", "--json", "--project", ledger).json
+    assert {"acknowledged": 2} == run(ledger)
+    assert [("A-1", "ball", 3), ("A-2", "crate", 2), ("A-3", "rod", 1)] == query(ledger, shown)
+    land(ledger, "id;name;size\nA-1;orb;3\n", "again.csv")
+    after = treaty("run", "--json", "--project", ledger).json["flows"][0]
+    assert (1, None) == (after["deliveries"][0]["acknowledged"], after.get("issues"))
+    assert ("A-1", "orb", 4) == query(ledger, shown)[0]
+    assert treaty("verify", "--project", ledger).status == 0
+    assert treaty("doctor", "--project", ledger).status == 0
+
+
+def test_a_baseline_takes_what_the_sink_has_as_delivered(ledger: Path) -> None:
+    """At the first load only what the sink has not is sent; what it has stays as it is until its record changes, and then goes above it."""
+    shown = "select code, name, treaty_version from ledger.thing order by 1"
+    query(ledger, "create schema ledger")
+    query(ledger, "create table ledger.thing (code text primary key, name text, treaty_version bigint)")
+    query(ledger, "insert into ledger.thing values ('A-1', 'theirs', 5), ('A-2', 'theirs too', null), ('A-9', 'not ours', null)")
+    (ledger / "mappings/thing.ledger.yaml").write_text(OUTBOUND + "baseline: true\n", encoding="utf-8")
+    land(ledger, "id;name;size\nA-1;ball;3\nA-2;box;4\nA-3;rod;5\n")
+    assert {"waiting": 3} == run(ledger, "--dry")
+    assert {"acknowledged": 1, "baseline": 2} == run(ledger)
+    assert [("A-1", "theirs", 5), ("A-2", "theirs too", None), ("A-3", "rod", 1), ("A-9", "not ours", None)] == query(ledger, shown)
+    assert {} == run(ledger)
+    land(ledger, "id;name;size\nA-1;globe;3\nA-2;crate;4\nA-4;axe;4\n", "more.csv")
+    assert {"acknowledged": 3} == run(ledger)
+    whole = [("A-1", "globe", 6), ("A-2", "crate", 2), ("A-3", "rod", 1), ("A-4", "axe", 1), ("A-9", "not ours", None)]
+    assert whole == query(ledger, shown)
+    assert treaty("verify", "--project", ledger).status == 0

@@ -49,8 +49,8 @@ def print_run(result: treaty.RunResult, output: Output) -> None:
         output.table(("client", "flow", "stream", "mapping", "landed", *SHOWN), rows)
     sent = [(flow, each) for flow in result.flows for each in flow.deliveries]
     if sent:
-        rows = [(flow.client, each.sink, each.acknowledged, each.dead_lettered, each.ambiguous, each.coalesced, each.held, each.waiting) for flow, each in sent]
-        output.table(("client", "sink", "acknowledged", "dead-lettered", "ambiguous", "coalesced", "held", "waiting"), rows)
+        rows = [(flow.client, each.sink, each.acknowledged, each.dead_lettered, each.ambiguous, each.coalesced, each.held, each.waiting, each.baseline) for flow, each in sent]
+        output.table(("client", "sink", "acknowledged", "dead-lettered", "ambiguous", "coalesced", "held", "waiting", "baseline"), rows)
     for flow in result.flows:
         for problem in flow.problems:
             output.line(f"{problem.place}: {problem.message}", "bold red")

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeAlias, runtime_checkable
 
 from treaty.project.declarations import Limits, Stream, System
 
@@ -149,12 +149,22 @@ class DeliveryItem:
 class ItemResult:
     """What became of one item. ``coalesced``: a newer version is there. ``ambiguous``: it may or may not have been applied.
 
-    ``retry``: certainly not applied, though others of the batch were; send it again.
+    ``retry``: certainly not applied, though others of the batch were; send it again. ``found_version`` is the version of the key that
+    the sink had before, where it keeps one: so a sink that has later ones than were ever sent from here is told apart.
     """
 
     delivery_key: str
     state: Literal["acknowledged", "coalesced", "rejected", "ambiguous", "retry"]
     message: str = ""
+    remote_id: str | None = None
+    found_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class HeldRecord:
+    """What a sink has of a key: its version and its own id, where it keeps such."""
+
+    version: int | None = None
     remote_id: str | None = None
 
 
@@ -183,6 +193,14 @@ class Sink(Protocol):
         """Write a batch; give one result an item. Raise ``RetryError`` only if certainly nothing was applied."""
 
 
+@runtime_checkable
+class CanLookUp(Protocol):
+    """A sink that can say which records it has: for mappings that declare a `baseline`."""
+
+    def look_up(self, request: WriteRequest, items: Sequence[DeliveryItem]) -> Mapping[str, HeldRecord]:
+        """Return, by delivery key, those of the items that are there, whatever they hold. Writes nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Connector:
     """What an entry point of the group ``treaty.connectors`` names: one kind of system.
@@ -199,3 +217,4 @@ class Connector:
     open_sink: Callable[[System, Site], Sink] | None
     formats: tuple[str, ...] = ()  # formats of files that its streams may have; `read` then takes their settings too
     modes: frozenset[str] = frozenset()  # the delivery modes that its sinks can keep; `treaty check` holds mappings to them
+    looks_up: bool = False  # whether its sinks are CanLookUp, which a `baseline` needs

@@ -72,6 +72,7 @@ def first_delivery(session: Session, scope: OneClient) -> datetime | None:
 def send_again(session: Session, deliveries: Sequence[Delivery]) -> int:
     """Let refused and ambiguous deliveries wait for the next run under their old message ids; return how many do.
 
+    One of which the sink has a later version than was ever sent to it goes above that version.
     Those that a newer delivery of the same record has overtaken are closed as coalesced instead. It is written to the audit log.
     """
     overtaken = 0
@@ -81,7 +82,8 @@ def send_again(session: Session, deliveries: Sequence[Delivery]) -> int:
         with pg.transaction(), pg.cursor() as cursor:
             places: list[tuple[Any, ...]] = [(now, client, sink, each.canonical_id, each.golden_version, each.revision, list(REPLAYED)) for each in mine]
             cursor.executemany(
-                """update treaty.delivery set state = 'waiting', message = '', updated_at = %s
+                """update treaty.delivery set state = 'waiting', message = '', updated_at = %s, sink_version = null,
+                       revision = greatest(revision, coalesce(sink_version + 1 - golden_version, 0))::integer
                    where client = %s and sink = %s and canonical_id = %s and golden_version = %s and revision = %s and state = any(%s)""",
                 places,
             )

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import date, time
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import Any
 
 from treaty.clock import Clock
 from treaty.compiler.outbound import CompiledOutbound
 from treaty.connectors.interface import DeliveryItem, ItemResult, Sink, WriteRequest
 from treaty.errors import RetryError, StopError
 from treaty.faults import faultpoint
+from treaty.flows.baseline import Place, settle_baseline
 from treaty.flows.intents import derive, key_parts, outbound_rows
 from treaty.flows.results import DeliveryResult, Problem
+from treaty.flows.sink_ahead import find_refused, tell_if_ahead
 from treaty.project.declarations import ClientProject
 from treaty.sessions import Session
 
@@ -30,8 +32,6 @@ STATES = {
     "retry": "waiting",
 }
 
-Place: TypeAlias = tuple[str, int, int]  # of an intent: canonical id, golden version, revision
-
 
 def deliver(
     session: Session, project: ClientProject, mapping: CompiledOutbound, sink: Sink, *, as_of: str, run_id: str, clock: Clock, send: bool
@@ -42,32 +42,43 @@ def deliver(
     new = derive(session, project, mapping, as_of=as_of, run_id=run_id, clock=clock)
     faultpoint("deliver.derived")
     problems: tuple[Problem, ...] = ()
+    settled = 0
     if send and (new or before.get("waiting")):
         try:
-            _send(session, project, mapping, sink, as_of=as_of, run_id=run_id, clock=clock)
+            settled = _send(session, project, mapping, sink, as_of=as_of, run_id=run_id, clock=clock)
         except (RetryError, StopError) as error:
             problems = (Problem(mapping.sink, error.message, error.remedy),)
+    if send:
+        tell_if_ahead(session, mapping)
     after = _count(session, mapping)
-    return _result(mapping.sink, before, after), problems
+    return _result(mapping.sink, before, after, settled), problems
 
 
 def _send(
     session: Session, project: ClientProject, mapping: CompiledOutbound, sink: Sink, *, as_of: str, run_id: str, clock: Clock
-) -> None:
+) -> int:
+    """Send what is waiting; return how many records the sink had already, by its baseline."""
     system, _, name = mapping.sink.partition("/")
     stream = project.stream(mapping.sink)
     assert stream is not None, "an outbound mapping with an unknown stream does not run"
     columns = {each.name: str(each.node.type) for each in mapping.columns}
     request = WriteRequest(system, name, mapping.client, stream, mapping.key, mapping.mode, columns)
     items = sorted(_items(session, project, mapping, as_of), key=lambda each: each[1].op == "upsert")  # farewells first: they free keys
+    there = 0
     for start in range(0, len(items), ITEMS_A_WRITE):
         chunk = items[start : start + ITEMS_A_WRITE]
+        had = settle_baseline(session, mapping, sink, request, chunk, clock) if mapping.baseline else set()
+        there += len(had)
+        chunk = [each for each in chunk if each[0] not in had]
+        if not chunk:
+            continue
         _attempt(session, mapping, [place for place, _ in chunk], run_id, clock)
         faultpoint("deliver.pre_write")
         results = sink.write(request, [item for _, item in chunk])
         faultpoint("deliver.post_write")
         _settle(session, mapping, _matched(chunk, results), clock)
         faultpoint("deliver.settled")
+    return there
 
 
 def _items(session: Session, project: ClientProject, mapping: CompiledOutbound, as_of: str) -> Iterator[tuple[Place, DeliveryItem]]:
@@ -111,14 +122,16 @@ def _like(text: str, value: Any) -> Any:
         return text
 
 
-def _matched(chunk: Sequence[tuple[Place, DeliveryItem]], results: Sequence[ItemResult]) -> Iterator[tuple[Place, ItemResult | None]]:
+def _matched(
+    chunk: Sequence[tuple[Place, DeliveryItem]], results: Sequence[ItemResult]
+) -> Iterator[tuple[Place, DeliveryItem, ItemResult]]:
     """Yield each intent with its result; those of one key have theirs in their order."""
     by_key: dict[str, list[ItemResult]] = {}
     for result in reversed(results):
         by_key.setdefault(result.delivery_key, []).append(result)
     for place, item in chunk:
         mine = by_key.get(item.delivery_key)
-        yield place, mine.pop() if mine else None
+        yield place, item, mine.pop() if mine else ItemResult(item.delivery_key, "ambiguous", "the sink said nothing of this item")
 
 
 _OF_PLACE = "client = %s and sink = %s and canonical_id = %s and golden_version = %s and revision = %s"
@@ -134,16 +147,20 @@ def _attempt(session: Session, mapping: CompiledOutbound, places: Iterable[Place
         )
 
 
-def _settle(session: Session, mapping: CompiledOutbound, settled: Iterable[tuple[Place, ItemResult | None]], clock: Clock) -> None:
+def _settle(session: Session, mapping: CompiledOutbound, matched: Iterable[tuple[Place, DeliveryItem, ItemResult]], clock: Clock) -> None:
     """Write down what became of each item."""
+    settled = list(matched)
+    refused = find_refused(session, mapping, [(item, result) for _, item, result in settled])
     pg, now = session.as_client(mapping.client), clock()
     rows: list[tuple[Any, ...]] = []
-    for place, result in settled:
-        told = result or ItemResult("", "ambiguous", "the sink said nothing of this item")
-        rows.append((STATES[told.state], told.message[:4096], told.remote_id, now, mapping.client, mapping.sink, *place))
+    for number, (place, _, result) in enumerate(settled):
+        ahead = refused.get(number)
+        told = (STATES[result.state], result.message[:4096], None) if ahead is None else ("dead-lettered", ahead.message, ahead.sink_version)
+        rows.append((*told, result.remote_id, now, mapping.client, mapping.sink, *place))
     with pg.transaction(), pg.cursor() as cursor:
         cursor.executemany(
-            f"update treaty.delivery set state = %s, message = %s, remote_id = coalesce(%s, remote_id), updated_at = %s where {_OF_PLACE}",
+            f"""update treaty.delivery set state = %s, message = %s, sink_version = %s, remote_id = coalesce(%s, remote_id), updated_at = %s
+                where {_OF_PLACE}""",
             rows,
         )
 
@@ -155,7 +172,7 @@ def _count(session: Session, mapping: CompiledOutbound) -> dict[str, int]:
     return {state: int(number) for state, number in rows.fetchall()}
 
 
-def _result(sink: str, before: dict[str, int], after: dict[str, int]) -> DeliveryResult:
+def _result(sink: str, before: dict[str, int], after: dict[str, int], there: int) -> DeliveryResult:
     """Return what changed in this run for the settled states, and what stands for the open ones."""
 
     def gained(state: str) -> int:
@@ -163,10 +180,11 @@ def _result(sink: str, before: dict[str, int], after: dict[str, int]) -> Deliver
 
     return DeliveryResult(
         sink,
-        acknowledged=gained("acknowledged"),
+        acknowledged=max(gained("acknowledged") - there, 0),
         dead_lettered=gained("dead-lettered"),
         ambiguous=gained("ambiguous"),
         coalesced=gained("coalesced"),
         held=after.get("held", 0),
         waiting=after.get("waiting", 0),
+        baseline=there,
     )

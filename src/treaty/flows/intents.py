@@ -16,6 +16,7 @@ from treaty.compiler.outbound import CompiledOutbound
 from treaty.engines.duckdb.outbound import outbound_sql
 from treaty.engines.duckdb.paths import quote_name
 from treaty.faults import faultpoint
+from treaty.flows.baseline import UNASKED, is_first_load
 from treaty.lake.current import ModelTables, current_golden
 from treaty.lake.names import LAKE, golden_table
 from treaty.lake.relationships import as_read, relationships
@@ -86,6 +87,8 @@ def derive(session: Session, project: ClientProject, mapping: CompiledOutbound, 
     intents = _above_former_holders(
         session, mapping, list(_intents(session, project, mapping, -1 if moves else seen, as_of, same_mapping=same))
     )
+    if is_first_load(session, mapping):
+        intents = [replace(each, message=UNASKED) if each.state == "waiting" else each for each in intents]
     if intents or batch > seen:
         _write(session, mapping, intents, batch, run_id, clock)
     return len(intents)

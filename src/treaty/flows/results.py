@@ -35,6 +35,7 @@ class DeliveryResult:
     coalesced: int = 0
     held: int = 0
     waiting: int = 0
+    baseline: int = 0  # that the sink had already at the first load
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,20 @@ import platform
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from treaty.connectors.interface import Site
 from treaty.errors import TreatyError
+from treaty.flows.sink_ahead import KIND
+from treaty.lake.issues import open_issues
+from treaty.lake.scope import OneClient
 from treaty.operations.workspace import Folder, Workspace, find_workspace
 from treaty.project.declarations import ClientProject, System
 from treaty.project.findings import Severity
 from treaty.project.overlays import client_project, clients
+
+if TYPE_CHECKING:
+    from treaty.sessions import Session
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +47,7 @@ def doctor(project: Folder = None, *, environment: str | None = None) -> DoctorR
     if all(each.ok for each in checks):
         with workspace.open() as session:
             checks += _systems(workspace, workspace.site(session))
+            checks += _ahead(workspace, session)
     return DoctorResult(all(each.ok for each in checks), tuple(checks))
 
 
@@ -89,6 +97,15 @@ def _systems(workspace: Workspace, site: Site) -> Iterator[HealthCheck]:
         for system in resultant.systems.values():
             for kind, check in _abilities(site, resultant, system):
                 yield _look(f"{client}: {system.name} ({kind})", "Mend the system's `connection`.", check)
+
+
+def _ahead(workspace: Workspace, session: Session) -> Iterator[HealthCheck]:
+    """Yield the sinks that have later versions than were ever sent to them from here."""
+    for client in clients(workspace.project):
+        sinks = [each.to for each in client_project(workspace.project, client).mappings.values() if not each.inbound]
+        for issue in open_issues(session, OneClient(client), sinks):
+            if issue.kind == KIND:
+                yield HealthCheck(f"{client}: {issue.subject} (versions)", False, issue.message, issue.remedy)
 
 
 def _abilities(site: Site, project: ClientProject, system: System) -> Iterator[tuple[str, Callable[[], str]]]:

@@ -45,6 +45,7 @@ RULES: tuple[type[Rule], ...] = (
     mappings.SinkWithoutKey,
     mappings.OutboundOnly,
     mappings.SinkMode,
+    mappings.SinkBaseline,
     mappings.IdleMapping,
     mappings.LookupCycle,
     systems.DeletesWithoutKey,

@@ -167,6 +167,26 @@ class SinkMode(Rule):
                     yield self.finding(f"{system.connector!r} does not keep the mode {mapping.mode}", mapping.at("mode"), remedy)
 
 
+class SinkBaseline(Rule):
+    """A baseline of a sink that cannot say what it holds."""
+
+    code = "sink-baseline"
+    title = "A baseline is declared of a sink that cannot say what it holds"
+    why = "At the first load each record would be looked up there; without that all of them would be sent."
+    remedy = "Take 'baseline' out, or deliver by 'mode: upsert' to a connector whose sinks can be looked up."
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        from treaty.rules.systems import connector_of
+
+        for _, mapping in checked.mappings():
+            if mapping.inbound or not mapping.baseline:
+                continue
+            for system in checked.known_systems.get(mapping.to.partition("/")[0], ())[:1]:
+                connector = connector_of(system.connector)
+                if connector is not None and connector.write is not None and not (connector.looks_up and mapping.mode == "upsert"):
+                    yield self.finding(f"{mapping.to} cannot be asked what it holds, by {mapping.mode} to {system.connector!r}", mapping.at("baseline"))
+
+
 class IdleMapping(Rule):
     """A mapping that no flow runs."""
 

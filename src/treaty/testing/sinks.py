@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 import pytest
 
-from treaty.connectors.interface import DeliveryItem, ItemResult, Sink, WriteRequest
+from treaty.connectors.interface import CanLookUp, DeliveryItem, ItemResult, Sink, WriteRequest
 from treaty.errors import StopError
 from treaty.project.declarations import Stream
 from treaty.testing.sources import ODD_TEXTS, SECRET
@@ -129,6 +129,16 @@ class SinkSuite:
         subject.put("1", "theirs")
         assert ["acknowledged"] == self.states(subject.open().write(subject.request(), [item("1", 1, "ours")]))
         assert ["ours"] == [row["text"] for row in subject.rows()]
+
+    def test_what_is_there_is_found(self, subject: SinkSubject) -> None:
+        """A sink that can look up says which records it has, in which version; a write says which version it met."""
+        sink = subject.open()
+        if not isinstance(sink, CanLookUp):
+            pytest.skip("the sink cannot look up")
+        subject.put("1", "theirs")
+        assert [None] == [each.found_version for each in sink.write(subject.request(), [item("2", 3)])]
+        assert {"1": None, "2": 3} == {key: each.version for key, each in sink.look_up(subject.request(), [item(key, 1) for key in "123"]).items()}
+        assert [3, 3] == [sink.write(subject.request(), [item("2", version)])[0].found_version for version in (2, 3)]
 
     def test_a_delete_deletes_once_and_for_all(self, subject: SinkSubject) -> None:
         """A delete is acknowledged, also where the row is gone already; where the sink remembers it, an older version stays out."""

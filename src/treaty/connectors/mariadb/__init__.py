@@ -54,5 +54,5 @@ def open_mariadb_sink(system: System, site: Site) -> MariadbSink:
 
 CONNECTOR = Connector(
     kind="mariadb", connection=MariadbConnection, read=TableRead, write=TableWrite,
-    open_source=open_mariadb_source, open_sink=open_mariadb_sink, modes=frozenset({"upsert", "at-least-once"}),
+    open_source=open_mariadb_source, open_sink=open_mariadb_sink, modes=frozenset({"upsert", "at-least-once"}), looks_up=True,
 )  # fmt: skip

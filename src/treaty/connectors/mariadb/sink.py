@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from treaty.connectors.interface import DeliveryItem, Site
 from treaty.connectors.mariadb import MariadbConnection
@@ -53,6 +53,14 @@ class MariadbSink(TableSink[ClientConnection]):
 
     def _bound_locks(self, opened: ClientConnection) -> None:
         fetch(opened, f"set session innodb_lock_wait_timeout = {int(self._connection.lock_seconds)}")
+
+    @contextmanager
+    def _rolled_back(self, opened: ClientConnection) -> Iterator[None]:
+        opened.begin()
+        try:
+            yield
+        finally:
+            opened.rollback()
 
     def _find(self, opened: ClientConnection, name: str) -> Table | None:
         return find_table(opened, name, self._connection.database)

@@ -15,6 +15,7 @@ from treaty.connectors.mariadb.values import parameter_of
 from treaty.connectors.tables.catalogue import Table
 from treaty.connectors.tables.settings import TableWrite
 from treaty.connectors.tables.statements import GuardedUpsert, MessageInsert
+from treaty.connectors.tables.writing import FoundRow
 
 TEXT = "longtext character set utf8mb4 collate utf8mb4_bin"
 
@@ -112,7 +113,7 @@ class Upsert(GuardedUpsert):
             f"update {identifier(self._table)} t join treaty_items i on {self._matches} set {', '.join(sets)} where i.op = 'archive' and {self._newer}"
         )
 
-    def _versions(self) -> dict[int, tuple[int | None, str | None]]:
+    def _found(self) -> dict[int, FoundRow]:
         remote = f"t.{quote(self._write.id_column)}" if self._write.id_column else "null"
         version = f"t.{quote(self._write.version_column)}"
         join = ""
@@ -122,13 +123,15 @@ class Upsert(GuardedUpsert):
         same = " and ".join(f"hex(t.{quote(name)}) = hex(i.{self._place(name)})" for name in texts) or "true"
         rows = fetch(
             self._connection,
-            f"select i.item, {version}, {remote}, t.{quote(self._key[0])} is null or ({same}) from treaty_items i {join} "
+            f"select i.item, {version}, {remote}, t.{quote(self._key[0])} is not null, t.{quote(self._key[0])} is null or ({same}) from treaty_items i {join} "
             f"left join {identifier(self._table)} t on {self._matches}",
             (),
         )
-        if any(str(row[3]) == "0" for row in rows):
+        if any(str(row[4]) == "0" for row in rows):
             raise ValueError("another row has this key in other letters, and the table's collation does not tell them apart")
-        return {int(row[0]): (int(row[1]) if row[1] is not None else None, None if row[2] is None else str(row[2])) for row in rows}
+        return {
+            int(row[0]): FoundRow(None if row[1] is None else int(row[1]), None if row[2] is None else str(row[2]), str(row[3]) == "1") for row in rows
+        }
 
 
 class Insert(MessageInsert):

@@ -58,5 +58,5 @@ def open_postgresql_sink(system: System, site: Site) -> PostgresqlSink:
 
 CONNECTOR = Connector(
     kind="postgresql", connection=PostgresqlConnection, read=TableRead, write=TableWrite,
-    open_source=open_postgresql_source, open_sink=open_postgresql_sink, modes=frozenset({"upsert", "at-least-once"}),
+    open_source=open_postgresql_source, open_sink=open_postgresql_sink, modes=frozenset({"upsert", "at-least-once"}), looks_up=True,
 )  # fmt: skip

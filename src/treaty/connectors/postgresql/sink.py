@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from treaty.connectors.interface import DeliveryItem, Site
 from treaty.connectors.postgresql import PostgresqlConnection
@@ -47,6 +47,14 @@ class PostgresqlSink(TableSink[ClientConnection]):
 
     def _bound_locks(self, opened: ClientConnection) -> None:
         opened.execute(sql.SQL("set lock_timeout to {}").format(sql.Literal(f"{self._connection.lock_seconds}s")))
+
+    @contextmanager
+    def _rolled_back(self, opened: ClientConnection) -> Iterator[None]:
+        opened.execute("begin")
+        try:
+            yield
+        finally:
+            opened.execute("rollback")
 
     def _find(self, opened: ClientConnection, name: str) -> Table | None:
         return find_table(opened, name)

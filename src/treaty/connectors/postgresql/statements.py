@@ -10,6 +10,7 @@ from treaty.connectors.postgresql.values import value_text
 from treaty.connectors.tables.catalogue import Table
 from treaty.connectors.tables.settings import TableWrite
 from treaty.connectors.tables.statements import GuardedUpsert, MessageInsert
+from treaty.connectors.tables.writing import FoundRow
 from treaty.sessions.clients import ClientConnection, sql
 
 ITEMS = sql.Identifier("treaty_items")  # temporary: dropped at the end of the transaction
@@ -118,16 +119,18 @@ class Upsert(GuardedUpsert):
             )
         )
 
-    def _versions(self) -> dict[int, tuple[int | None, str | None]]:
+    def _found(self) -> dict[int, FoundRow]:
         remote = typed(sql.Identifier("t", self._write.id_column) if self._write.id_column else sql.SQL("null"), "text")
         if self._side is None:
             version, join = sql.Identifier("t", self._write.version_column), sql.Composed([])
         else:
             version, join = sql.Identifier("s", "version"), sql.SQL("left join {} s using (delivery_key)").format(identifier(self._side))
         rows = self._connection.execute(
-            sql.SQL("select i.item, {}, {} from {} i {} left join {} t on {}").format(version, remote, ITEMS, join, identifier(self._table), self._matches())
+            sql.SQL("select i.item, {}, {}, {} is not null from {} i {} left join {} t on {}").format(
+                version, remote, sql.Identifier("t", self._key[0]), ITEMS, join, identifier(self._table), self._matches()
+            )
         ).fetchall()
-        return {int(row[0]): (row[1], row[2]) for row in rows}
+        return {int(row[0]): FoundRow(row[1], row[2], row[3]) for row in rows}
 
 
 class Insert(MessageInsert):

@@ -145,7 +145,8 @@ class _Writing:
         if item.op == "delete" and answer.status in GONE:
             return ItemResult(item.delivery_key, "acknowledged", "gone already", remote)
         if answer.status == 409 and self.told.version_field and b"version" in answer.content.lower():
-            return ItemResult(item.delivery_key, "coalesced", answer.excerpt, remote)
+            found = at_path(_parsed(answer.content), self.told.version_field)
+            return ItemResult(item.delivery_key, "coalesced", answer.excerpt, remote, found if isinstance(found, int) else None)
         return ItemResult(item.delivery_key, "rejected", f"{answer.status}: {answer.excerpt}", remote)
 
     def _settle(self, item: DeliveryItem, error: NotNowError) -> ItemResult:

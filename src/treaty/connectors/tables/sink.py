@@ -8,11 +8,11 @@ from contextlib import AbstractContextManager
 from typing import ClassVar, Generic, TypeVar
 
 from treaty.connectors.configuration import read_configuration
-from treaty.connectors.interface import DeliveryItem, ItemResult, WriteRequest
+from treaty.connectors.interface import DeliveryItem, HeldRecord, ItemResult, WriteRequest
 from treaty.connectors.tables.catalogue import Table, ensure_found, ensure_unique
 from treaty.connectors.tables.settings import TableWrite
-from treaty.connectors.tables.statements import Statements
-from treaty.connectors.tables.writing import MODES, Results, deliver, ensure_columns, ensure_mode
+from treaty.connectors.tables.statements import GuardedUpsert, Statements
+from treaty.connectors.tables.writing import MODES, Results, deliver, ensure_columns, ensure_mode, ensure_upsert
 
 Opened = TypeVar("Opened")  # the driver's connection
 
@@ -40,6 +40,17 @@ class TableSink(ABC, Generic[Opened]):
                 self._bound_locks(opened)
                 make = self._prepare(opened, request, write)
             return deliver(request, items, lambda some: self._attempt(opened, make, some))
+
+    def look_up(self, request: WriteRequest, items: Sequence[DeliveryItem]) -> dict[str, HeldRecord]:
+        """Return, by delivery key, the rows that are there. Raises RetryError, StopError."""
+        write = read_configuration(TableWrite, request.stream.write, f"{request.system}/{request.name}, write")
+        ensure_upsert(request, self.kind)
+        with self._connect() as opened, self._translated():
+            upsert = self._prepare(opened, request, write)
+            with self._rolled_back(opened):
+                statements = upsert()
+                assert isinstance(statements, GuardedUpsert), "the mode is upsert"
+                return statements.held(items)
 
     def _prepare(self, opened: Opened, request: WriteRequest, write: TableWrite) -> Callable[[], Statements]:
         """Return what makes the statements of an attempt, once the tables have proved fit for them."""
@@ -71,6 +82,10 @@ class TableSink(ABC, Generic[Opened]):
     @abstractmethod
     def _bound_locks(self, opened: Opened) -> None:
         """Bound the wait for another's lock."""
+
+    @abstractmethod
+    def _rolled_back(self, opened: Opened) -> AbstractContextManager[None]:
+        """Begin a transaction of which nothing stays."""
 
     @abstractmethod
     def _find(self, opened: Opened, name: str) -> Table | None: ...

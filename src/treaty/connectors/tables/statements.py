@@ -5,10 +5,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-from treaty.connectors.interface import DeliveryItem, ItemResult
+from treaty.connectors.interface import DeliveryItem, HeldRecord, ItemResult
 from treaty.connectors.tables.catalogue import Table
 from treaty.connectors.tables.settings import TableWrite
-from treaty.connectors.tables.writing import Results, ensure_upserts, result_of
+from treaty.connectors.tables.writing import FoundRow, Results, ensure_upserts, held_of, results_of
 
 
 class Statements(ABC):
@@ -32,6 +32,7 @@ class GuardedUpsert(Statements):
     def apply(self, items: Sequence[DeliveryItem]) -> Results:
         """Write the items; the versions found afterwards tell what became of each."""
         self._load(items)
+        before = self._found()
         if self._side is not None:
             self._advance_side(self._side)
         operations = {item.op for item in items}
@@ -41,9 +42,12 @@ class GuardedUpsert(Statements):
             self._delete()
         if "archive" in operations:
             self._archive()
-        found = self._versions()
-        nothing = (None, None)
-        return [(item, result_of(item, *found.get(number, nothing))) for number, item in enumerate(items)]
+        return results_of(items, before, self._found())
+
+    def held(self, items: Sequence[DeliveryItem]) -> dict[str, HeldRecord]:
+        """Return, by delivery key, the rows that are there; nothing but the temporary table is written."""
+        self._load(items)
+        return held_of(items, self._found())
 
     @abstractmethod
     def _load(self, items: Sequence[DeliveryItem]) -> None:
@@ -63,8 +67,8 @@ class GuardedUpsert(Statements):
     def _archive(self) -> None: ...
 
     @abstractmethod
-    def _versions(self) -> Mapping[int, tuple[int | None, str | None]]:
-        """Return the version and the table's own id that stand there now, by the item's number."""
+    def _found(self) -> Mapping[int, FoundRow]:
+        """Return what stands there now, by the item's number."""
 
 
 class MessageInsert(Statements):

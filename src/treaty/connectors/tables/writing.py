@@ -6,11 +6,11 @@ still come, declare a ``side_table``: it keeps the version of deleted keys too, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
-from treaty.connectors.interface import DeliveryItem, ItemResult, WriteRequest
+from treaty.connectors.interface import DeliveryItem, HeldRecord, ItemResult, WriteRequest
 from treaty.connectors.tables.catalogue import Table
 from treaty.connectors.tables.settings import TableWrite
 from treaty.errors import StopError, TreatyError
@@ -32,6 +32,15 @@ class LostCommitError(Exception):
         self.results = results
 
 
+@dataclass(frozen=True, slots=True)
+class FoundRow:
+    """What stands in the table of an item's key: its version, its own id, and whether there is a row at all."""
+
+    version: int | None
+    remote_id: str | None
+    there: bool
+
+
 def ensure_mode(request: WriteRequest, kind: str) -> None:
     """Raise StopError for a mode that tables do not keep, and for an upsert without a key."""
     place = f"{request.system}/{request.name}"
@@ -39,6 +48,13 @@ def ensure_mode(request: WriteRequest, kind: str) -> None:
         raise StopError(f"{place}: the connector {kind} does not deliver {request.mode!r}.", remedy="Use `mode: upsert` or at-least-once.")
     if request.mode == "upsert" and not request.key:
         raise StopError(f"{place}: an upsert needs the mapping's `key`.", remedy="Name the sink's key columns.")
+
+
+def ensure_upsert(request: WriteRequest, kind: str) -> None:
+    """Raise StopError for any other mode: only rows with a key can be looked up."""
+    ensure_mode(request, kind)
+    if request.mode != "upsert":
+        raise StopError(f"{request.system}/{request.name}: what is written {request.mode} cannot be looked up.", remedy="Use `mode: upsert`, or no `baseline`.")
 
 
 def ensure_columns(table: Table, request: WriteRequest, write: TableWrite) -> None:
@@ -58,11 +74,20 @@ def ensure_upserts(items: Sequence[DeliveryItem]) -> None:
         raise ValueError(f"at-least-once inserts rows; {wrong.op!r} cannot be told so")
 
 
-def result_of(item: DeliveryItem, found_version: int | None, remote_id: str | None) -> ItemResult:
-    """Return what became of an item, by the version that stands there afterwards."""
-    if found_version is not None and found_version > item.version:
-        return ItemResult(item.delivery_key, "coalesced", f"version {found_version} is there already", remote_id)
-    return ItemResult(item.delivery_key, "acknowledged", "", remote_id)
+def results_of(items: Sequence[DeliveryItem], before: Mapping[int, FoundRow], after: Mapping[int, FoundRow]) -> Results:
+    """Return what became of items, by the versions that stood there before and those that stand there afterwards."""
+    return [(item, _result_of(item, before[number].version, after[number])) for number, item in enumerate(items)]
+
+
+def _result_of(item: DeliveryItem, before: int | None, after: FoundRow) -> ItemResult:
+    if after.version is not None and after.version > item.version:
+        return ItemResult(item.delivery_key, "coalesced", f"version {after.version} is there already", after.remote_id, after.version)
+    return ItemResult(item.delivery_key, "acknowledged", "", after.remote_id, before)
+
+
+def held_of(items: Sequence[DeliveryItem], found: Mapping[int, FoundRow]) -> dict[str, HeldRecord]:
+    """Return, by delivery key, what is there of the items."""
+    return {item.delivery_key: HeldRecord(found[number].version, found[number].remote_id) for number, item in enumerate(items) if found[number].there}
 
 
 def deliver(request: WriteRequest, items: Sequence[DeliveryItem], attempt: Callable[[list[DeliveryItem]], Results]) -> list[ItemResult]:
