@@ -64,6 +64,12 @@ def read_cursors(session: Session, scope: ClientScope, system: str) -> dict[tupl
     return {(client, stream): CursorPosition(int(seq), json.loads(position)) for client, stream, seq, position in rows}
 
 
+def has_cursors(session: Session, scope: OneClient) -> bool:
+    """Tell whether anything was ever read for a client."""
+    row = session.duck.execute(f"select 1 from {lake_table('cursor')} where _client = ? limit 1", [scope.client]).fetchone()
+    return row is not None
+
+
 def check_fence(session: Session, fence: Fence) -> None:
     """Raise ``FenceError`` unless the cursor is where the fence expects it; called under the lake's lock, in the transaction."""
     row = session.duck.execute(f"select max(seq) from {lake_table('cursor')} where {_of(fence.client, fence.system, fence.stream)}").fetchone()

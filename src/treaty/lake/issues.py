@@ -14,7 +14,7 @@ from treaty.sessions import Session
 class Issue:
     """One issue: what kind, what it is about (a stream, a sink), what happened, and what to do."""
 
-    kind: str  # snapshot-guard | drift | removed-path | sink-ahead
+    kind: str  # snapshot-guard | drift | removed-path | sink-ahead | orphaned-client
     subject: str
     message: str
     remedy: str
@@ -37,6 +37,14 @@ def close_issue(session: Session, scope: OneClient, kind: str, subject: str, clo
         (session.clock(), closed_by, scope.client, kind, subject),
     )
     return bool(done.rowcount)
+
+
+def close_issue_of_clients(session: Session, clients: Sequence[str], kind: str, closed_by: str) -> None:
+    """Close the issues of a kind that are open for any of some clients."""
+    session.as_client("*").execute(
+        "update treaty.issue set closed_at = %s, closed_by = %s where client = any(%s) and kind = %s and closed_at is null",
+        (session.clock(), closed_by, list(clients), kind),
+    )
 
 
 def open_issues(session: Session, scope: OneClient, subjects: Sequence[str]) -> tuple[Issue, ...]:

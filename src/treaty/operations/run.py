@@ -12,6 +12,7 @@ from treaty.compiler.mapping import seconds_of
 from treaty.errors import StopError, UsageError
 from treaty.faults import faultpoint
 from treaty.flows.correcting import expire_corrections
+from treaty.flows.orphans import find_orphans
 from treaty.flows.results import FlowResult, Problem, RunResult
 from treaty.flows.running import RunSettings, run_flows
 from treaty.lake.applied import AppliedFiles, newest_applied, store_applied
@@ -76,7 +77,8 @@ def run(
         try:
             faultpoint("run.begun")
             _expire(session, running, settings)
-            result = RunResult(settings.run_id, (*refused, *run_flows(session, running, settings)), applied.applied_id, differs)
+            orphans = find_orphans(session, clients(running))
+            result = RunResult(settings.run_id, (*refused, *run_flows(session, running, settings), *orphans), applied.applied_id, differs)
             state = "ok" if result.ok else "failed"
             sweep_if_due(session)
             upkeep = running.settings.upkeep

@@ -10,7 +10,7 @@ from pathlib import PurePosixPath
 from treaty.project.declarations import DataContract, DecisionRecord
 from treaty.project.files import SETTINGS_FILE
 from treaty.project.loading import Project
-from treaty.project.overlays import clients
+from treaty.project.overlays import MAIN_CLIENT, clients
 
 KINDS = {"decisions": "decision", "mappings": "mapping", "models": "model", "flows": "flow"}
 _FILE = re.compile(r"(?:packs/[^/]+/)?(decisions|mappings|models|flows|systems|hooks)/(.+)\Z")
@@ -43,6 +43,9 @@ def find_changes(before: Project, after: Project) -> list[ChangedThing]:
                 thing.undecided = (f"the hook file {path} has changed: its Python cannot be compared, only what it made of these records",)
     for thing in found.values():
         _look(thing, before, after)
+    if MAIN_CLIENT in clients(before) and MAIN_CLIENT not in clients(after) and not before.overlays:
+        left = f"the project has clients now, and {MAIN_CLIENT} is none of them: its records stay as they are, and nothing is read or delivered for it"
+        found["client", MAIN_CLIENT] = ChangedThing("client", MAIN_CLIENT, [], removed=True, breaks=(left,))
     return sorted(found.values(), key=lambda each: (each.what, each.id))
 
 
