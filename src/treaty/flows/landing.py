@@ -33,6 +33,7 @@ class Extracted:
     refused: int = 0
     held_deletes: int = 0
     batches: tuple[int, ...] = ()
+    repeated: int = 0  # refused ones that another stream of the system has in quarantine
     stopped: StopError | None = None  # why reading ended before the end: what came before it has landed
 
 
@@ -87,7 +88,8 @@ def extract(
         accept_drift(session, project.client, name, [each.mapping for each in mappings])
     faultpoint("extract.done")
     return Extracted(
-        name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes, tuple(result.batches), next(iter(frozen), None)
+        name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes, tuple(result.batches),
+        result.repeated, next(iter(frozen), None),
     )
 
 

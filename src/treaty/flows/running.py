@@ -132,8 +132,8 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
         extracted = landed.pop(mapping.stream, None) or Extracted(mapping.stream)
         if batches.get(mapping.stream):
             look_for_removed(session, mapping.compiled, batches[mapping.stream])
-        if extracted.refused:
-            states = {**states, "quarantined": states.get("quarantined", 0) + extracted.refused}
+        for state, number in (("quarantined", extracted.refused), ("duplicate", extracted.repeated)):
+            states = {**states, state: states.get(state, 0) + number} if number else states
         streams.append(StreamResult(mapping.stream, mapping.name, extracted.landed, states, extracted.skipped, extracted.arrivals))
         if all(each.model != mapping.model for each in inbound[number + 1 :]):  # before others look it up
             conform_corrections(session, project, mapping.model, applied_id=settings.applied_id, as_of=settings.as_of)

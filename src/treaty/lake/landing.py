@@ -83,6 +83,7 @@ class LandingResult:
     landed: int = 0  # rows written: upserts, deletes and refusals
     deleted: int = 0  # of these, deletes
     refused: int = 0  # of these, refusals
+    repeated: int = 0  # of these, refusals that another stream of the system has in quarantine
     unchanged: int = 0  # records that said nothing new
     arrivals: int = 0  # arrivals landed
     skipped_arrivals: int = 0  # arrivals whose bytes had been the last of their origin
@@ -275,7 +276,7 @@ class _Landing:
 
     def _add_up(self, group: _Group, counts: LandingResult) -> None:
         total = self._result
-        for name in ("landed", "deleted", "refused", "unchanged", "held_deletes"):
+        for name in ("landed", "deleted", "refused", "repeated", "unchanged", "held_deletes"):
             setattr(total, name, getattr(total, name) + getattr(counts, name))
         total.arrivals += len(group.receipts)
         total.batches.append(group.batch.number)
@@ -441,7 +442,10 @@ class _Landing:
     # ---- what could not be read
 
     def _refuse(self, group: _Group, staging: Staging, counts: LandingResult) -> list[TableWrite | None]:
-        """Land refused records and files, and quarantine them under every mapping that reads the stream."""
+        """Land refused records and files, and quarantine them under every mapping that reads the stream.
+
+        What another stream of the system, reading the same file, has in quarantine for the same reason is a duplicate of that.
+        """
         session, request = self._session, self._request
         found: dict[str, tuple[Receipt, Refusal, int]] = {}
         for receipt, refusals in group.refusals:
@@ -452,16 +456,22 @@ class _Landing:
                 found[_refusal_hash(receipt.origin, refusal)] = (receipt, refusal, locator)
         for known in self._refused_before(staging, list(found)):
             del found[known]
+        elsewhere = self._refused_elsewhere([(receipt.origin, refusal) for receipt, refusal, _ in found.values()])
         landed, states, opened = [], [], []
         for content_hash, (receipt, refusal, locator) in found.items():
+            other = elsewhere.get((receipt.origin, refusal.reason, refusal.excerpt))
+            counts.repeated += other is not None
             identifier = str(landed_id(receipt.prefix, locator))
             landed.append(_refused_row(group, staging, receipt, refusal, locator, identifier, content_hash))
             for reading in request.mappings:
                 common: dict[str, Any] = {"_landed_id": identifier, "_client": self._scope.client, "_system": request.system, "_stream": request.stream}
                 common |= {"_mapping": reading.mapping, "_generation": reading.generation}
+                if other is not None:
+                    states.append(common | {"state": "duplicate", "reason": f"refused in {request.system}/{other}", "_batch": group.batch.number})
+                    continue
                 states.append(common | {"state": "quarantined", "reason": refusal.reason, "_batch": group.batch.number})
                 opened.append(common | _quarantine_fields(reading, receipt.origin, refusal) | {"opened_at": group.received_at, "_batch": group.batch.number})
-        counts.refused += len(landed)
+        counts.refused += len(landed) - counts.repeated
         counts.landed += len(landed)
         return [
             prepare_rows(session, group.batch, staging.table, landed),
@@ -477,6 +487,17 @@ class _Landing:
             [staging.client, hashes],
         ).fetchall()
         return [row[0] for row in rows]
+
+    def _refused_elsewhere(self, refusals: list[tuple[str, Refusal]]) -> dict[tuple[str, str, str], str]:
+        """Return, by origin, reason and excerpt, the other stream of the system that has the same refusal in quarantine."""
+        if not refusals:
+            return {}
+        rows = self._session.duck.execute(
+            f"""select distinct json_extract_string(fields, '$.origin'), rule, value, _stream from {lake_table("quarantine")}
+                where _client = ? and _system = ? and _stream <> ? and field is null and rule in (select unnest(?)) order by _stream desc""",
+            [self._scope.client, self._request.system, self._request.stream, list({refusal.reason for _, refusal in refusals})],
+        ).fetchall()
+        return {(origin, reason, excerpt): stream for origin, reason, excerpt, stream in rows}
 
     def _open_issue(self, deletes: int) -> None:
         request = self._request

@@ -205,6 +205,23 @@ def test_a_refused_file_is_kept(session: Session) -> None:
     assert [(0, "refused", "<!DOCTYPE x>")] == landed(session, "_locator, _op, payload", table="landed_ubl__docs")
 
 
+def test_a_file_that_two_streams_refuse_is_in_quarantine_once(session: Session) -> None:
+    """Where two streams of a system read one file and neither can, the second has a duplicate; another file, or another system, is its own."""
+
+    def refuse(system: str, stream: str, origin: str) -> tuple[int, int]:
+        arrival = Arrival(origin, b"<a><b>", "ab", 6, None, {"n": origin}, [Refusal(0, "bad-xml", "not closed", "<a><b>")])
+        request = LandingRequest(system, stream, lambda columns: Identity(), mappings=(ReadingMapping(f"{system}.{stream}", 1, "invoice"),))
+        result = land_all(session, request, arrival)
+        return result.refused, result.repeated
+
+    places = (("ubl", "notes", "a.xml"), ("ubl", "invoices", "a.xml"), ("ubl", "invoices", "b.xml"), ("other", "invoices", "a.xml"))
+    assert [(1, 0), (0, 1), (1, 0), (1, 0)] == [refuse(*each) for each in places]
+    assert [("ubl", "invoices", "refused in ubl/notes")] == session.duck.execute(
+        "select _system, _stream, reason from lake.disposition where state = 'duplicate'"
+    ).fetchall()
+    assert 3 == session.duck.execute("select count(*) from lake.quarantine").fetchall()[0][0]
+
+
 def test_large_and_small_paths_land_the_same(session: Session, tmp_path: Path) -> None:
     """Streaming a large file and reading a small one give the same rows and hashes, repeats and quotes included."""
     text = "id,amount\n" + "".join(f'{n % 400},"a ""{n % 3}"""\n' for n in range(1000))
