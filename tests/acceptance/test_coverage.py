@@ -27,7 +27,7 @@ def lines_of(folder: Path) -> dict[tuple[str, ...], Any]:
         for model in said["models"]
         for field in model["fields"]
     }
-    lines |= {("unmapped", each["client"], each["decision"], each["value"]): each["records"] for each in said["unmapped_values"]}
+    lines |= {("unmapped", each["client"], each["decision"], each["value"]): (each["records"], each["otherwise"]) for each in said["unmapped_values"]}
     return lines | {("never", each["client"], each["decision"]): True for each in said["never_fired"]}
 
 
@@ -50,8 +50,8 @@ def test_a_deleted_decision_leaves_its_field_ungoverned(tmp_path: Path) -> None:
     assert now <= was
 
 
-def test_a_new_field_is_ungoverned_for_every_client(tmp_path: Path) -> None:
-    """A property that no mapping fills adds one line for each client."""
+def test_a_new_field_is_ungoverned(tmp_path: Path) -> None:
+    """A property that no mapping fills adds one line for each client that maps its model: corva alone has contacts."""
     folder = tmp_path / "demo"
     shutil.copytree(CATALOG / "demo" / "project", folder)
     before = lines_of(folder)
@@ -62,7 +62,20 @@ def test_a_new_field_is_ungoverned_for_every_client(tmp_path: Path) -> None:
     (folder / "models").mkdir()
     (folder / "models/contact.yaml").write_text(contract, encoding="utf-8")
     found = changed(before, lines_of(folder))
-    assert {("contact", client, "nickname"): (None, ("ungoverned", (), ())) for client in ("acme", "borealis", "corva")} == found
+    assert {("contact", "corva", "nickname"): (None, ("ungoverned", (), ()))} == found
+
+
+def test_a_model_is_told_of_for_the_clients_that_map_it(tmp_path: Path) -> None:
+    """A client without a mapping of a model has no gaps in it; a model that nobody maps is a gap of everybody's."""
+    write_small_project(tmp_path, ("ada", "bob"))
+    system = tmp_path / "systems/store.yaml"
+    (tmp_path / "clients/ada/systems").mkdir(parents=True)
+    system.rename(tmp_path / "clients/ada/systems/store.yaml")
+    contract = (tmp_path / "models/thing.yaml").read_text(encoding="utf-8").partition("    customProperties:")[0].replace("thing", "place")
+    contract += "    properties:\n      - {name: code, logicalType: string, physicalType: string}\n"
+    (tmp_path / "models/place.yaml").write_text(contract, encoding="utf-8")
+    told = {(each["model"], each["client"]) for each in treaty("coverage", "--json", "--project", tmp_path).json["models"]}
+    assert {("thing", "ada"), ("place", "ada"), ("place", "bob")} == told
 
 
 def test_an_unmapped_code_is_counted_by_its_value(project: Path) -> None:
@@ -72,7 +85,7 @@ def test_an_unmapped_code_is_counted_by_its_value(project: Path) -> None:
     before = lines_of(project)
     (project / "inbox/corva/crm/late.jsonl").write_text(CODE_OF_NO_LIST, encoding="utf-8")
     assert treaty("run", "--client", "corva", "--flow", "contacts", "--project", project).status == 0
-    assert {("unmapped", "corva", "contact-status-words", "on the moon"): (None, 1)} == changed(before, lines_of(project))
+    assert {("unmapped", "corva", "contact-status-words", "on the moon"): (None, (1, "quarantine"))} == changed(before, lines_of(project))
 
 
 def test_odd_cases_that_nobody_decided_are_listed(project: Path) -> None:

@@ -87,9 +87,11 @@ def do_coverage(arguments: argparse.Namespace, output: Output) -> int:
     for model in result.models:
         rows = [(each.field, Styled(each.state, STATES.get(each.state, "dim")), each.decisions, each.mappings) for each in model.fields]
         output.table(("field", "state", "decisions", "mappings"), rows, title=f"{model.model} of {model.client}")
-    if result.unmapped_values:
-        values = [(each.decision, each.client, each.value, each.records) for each in result.unmapped_values]
-        output.table(("decision", "client", "unmapped value", "records"), values, title="Values that no code list covers")
+    if values := [(each.decision, each.client, each.value, each.records, each.otherwise) for each in result.unmapped_values if each.otherwise != "preserve"]:
+        output.table(("decision", "client", "unmapped value", "records", "becomes"), values, title="Values that no code list covers")
+    preserved = [(each.decision, each.client) for each in result.unmapped_values if each.otherwise == "preserve"]
+    for place in dict.fromkeys(preserved):
+        output.line(f"{place[1]}: {preserved.count(place)} values that {place[0]} does not name stay as they are: it says `otherwise: preserve`.", "dim")
     if undecided := [each for each in result.edge_cases if not each.decisions]:
         cases = [(each.model, each.client, each.field, each.case, each.records, each.sample_values) for each in undecided]
         output.table(("model", "client", "field", "case", "records", "values"), cases, title="Edge cases in the data that nobody has decided")

@@ -23,7 +23,10 @@ STATES = ("ungoverned", "governed", "copied", "constant")
 def coverage(
     project: Folder = None, *, environment: str | None = None, models: Sequence[str] = (), client: str | None = None, clock: Clock = system_clock
 ) -> CoverageResult:
-    """Work out the coverage of a project folder; reads the lake only where there is one."""
+    """Work out the coverage of a project folder; reads the lake only where there is one.
+
+    A model is told of for the clients that have a mapping of it, and for every client where nobody has.
+    """
     workspace = find_workspace(project, environment)
     workspace.ensure_client(client)
     for model in models:
@@ -31,11 +34,18 @@ def coverage(
     covered: list[ModelCoverage] = []
     views: dict[str, ClientProject] = {}
     compiled: dict[str, list[CompiledMapping]] = {}
+    written = [*workspace.project.mappings.values(), *(each for overlay in workspace.project.overlays.values() for each in overlay.mappings.values())]
+    mapped = {each.to for each in written if each.inbound}
     for name in [client] if client else clients(workspace.project):
         views[name] = resultant = client_project(workspace.project, name)
         mappings = [compile_mapping(resultant, each) for each in running_mappings(resultant) if resultant.mappings[each].inbound]
         compiled[name] = [each for each in mappings if not models or each.model in models]
-        covered += [_cover(resultant, contract, mappings) for contract in resultant.models.values() if not models or contract.name in models]
+        made = {each.model for each in mappings}
+        covered += [
+            _cover(resultant, contract, mappings)
+            for contract in resultant.models.values()
+            if (not models or contract.name in models) and (contract.name in made or contract.name not in mapped)
+        ]
     if not workspace.has_lake:
         return CoverageResult(tuple(covered), (), (), (), False)
     from treaty.operations.covering.observed import observed_edge_cases  # the engine is loaded only where there is something to count

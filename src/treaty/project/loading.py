@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 from treaty.project.contracts import contract_reason, read_contract
 from treaty.project.declarations import DataContract, DecisionRecord, EntityMapping, Flow, Hook, Overlay, ProjectSettings, System
 from treaty.project.files import KEEP, OVERLAY_FOLDERS, SETTINGS_FILE, SUFFIXES, collect_files, hash_files, pack_order
-from treaty.project.findings import Finding, Findings, Position, sort_findings
+from treaty.project.findings import Finding, Findings, Position, sort_findings, nearest
 from treaty.project.hooks import find_hooks
 from treaty.project.markdown import DecisionFile, parse_decision, read_decision
 from treaty.project.merging import FileKind, mark_origin, merge_file
@@ -207,12 +207,25 @@ class _Loader:
             if f"{kind}/{name}" in self.broken:
                 self.broken.add(f"{folder}{kind}/{name}")
                 continue  # what the standard lacks would be reported a second time
+            before = len(self.findings)
             read = self.read(kind, name, merge_file(kind, base, parsed) if base is not None else parsed, "overlay")
+            if read is None and base is None and _reason(parsed):
+                del self.findings[before:]  # it lacks what the standard was to give
+                self.nothing_to_override(kind, name, client, parsed)
             if read is None:
                 self.broken.add(f"{folder}{kind}/{name}")
             else:
                 found[name] = mark_origin(read, folder) if isinstance(read, EntityMapping) else read
         return found
+
+    def nothing_to_override(self, kind: FileKind, name: str, client: str, parsed: Parsed) -> None:
+        what = kind.removesuffix("s")
+        near = nearest(name, self.standard[kind])
+        remedy = f"Did you mean {near!r}? Name the file so too." if near else f"Correct its name, or declare a whole {what} without 'reason:'."
+        node: Node = parsed.settings if isinstance(parsed, DecisionFile) else parsed
+        declared = _declared_name(kind, node)
+        position = declared.position if declared is not None else _position(parsed)
+        self.findings.error("unknown-override", f"{client} overrides the {what} {name!r}, and there is none", remedy, position)
 
 
 def _stem(file: str) -> str:

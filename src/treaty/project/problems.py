@@ -29,6 +29,7 @@ PROBLEMS: Mapping[str, str] = MappingProxyType(
         "setting-of-other-kind": "A setting belongs to another kind of decision.",
         "unknown-file": "A file in a folder of the project is not read, because of its ending.",
         "unknown-folder": "A folder is not read, because of its name.",
+        "unknown-override": "A client's file gives a reason to override something, and the standard has nothing of that name; the remedy names the nearest.",
         "unknown-pack": "A pack is named that neither ships with Treaty nor is a folder.",
         "unknown-setting": "A setting is not known; the remedy names the nearest that is.",
         "wrong-choice": "A setting has a value that is none of its choices.",

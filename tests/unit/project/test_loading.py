@@ -136,6 +136,15 @@ def test_overlay_overrides_fields_and_expressions() -> None:
     assert "Acme's amounts are plain." == record.sections["outcome"]
 
 
+def test_an_override_of_nothing_names_the_nearest(tmp_path: Path) -> None:
+    """A client's override whose name is mistyped is one finding, with the name that was meant; what it lacks is not counted up."""
+    mistyped = {"clients/acme/mappings/mm.yaml": "reason: other field\nfields: {a: b}\n", "clients/acme/systems/zzz.yaml": "reason: no idea\n"}
+    write(tmp_path, {"treaty.yaml": "name: x\n", "systems/a.yaml": SYSTEM, "mappings/m.yaml": MAPPING, **mistyped})
+    first, second = load_project(tmp_path).findings
+    assert ("unknown-override", "clients/acme/mappings/mm.yaml", "Did you mean 'm'? Name the file so too.") == (first.code, first.position.file, first.remedy)
+    assert ("unknown-override", "declare a whole system") == (second.code, second.remedy[21:43])
+
+
 def test_tables_merge_by_key_or_are_replaced(tmp_path: Path) -> None:
     """An overlay's table adds to the standard's and overrides by key; ``replace: true`` takes its place."""
     over = "---\nreason: ours\nmap: {kg: KG, t: TNE}\n---\n"

@@ -32,13 +32,14 @@ class ModelCoverage:
 
 @dataclass(frozen=True, slots=True)
 class UnmappedValue:
-    """A source value that a code list does not name, and in how many current records it stands."""
+    """A source value that a code list does not name, in how many current records it stands, and what the list says becomes of it."""
 
     decision: str
     client: str
     mapping: str
     value: str
     records: int
+    otherwise: str  # quarantine | preserve | null | the value that is taken instead
 
 
 @dataclass(frozen=True, slots=True)

@@ -73,7 +73,7 @@ def _values_of(session: Session, mapping: CompiledMapping, decision: str, place:
             WHERE text IS NOT NULL AND {folded} NOT IN ({known or "''"}) GROUP BY text ORDER BY 2 DESC, 1"""
     ).fetchall()
     for text, records in rows:
-        yield UnmappedValue(decision, mapping.client, mapping.name, str(text), int(records))
+        yield UnmappedValue(decision, mapping.client, mapping.name, str(text), int(records), code_list.otherwise.removeprefix("value:"))
 
 
 def never_fired(session: Session, project: ClientProject, mappings: Sequence[CompiledMapping]) -> Iterator[NeverFired]:
