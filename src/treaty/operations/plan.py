@@ -67,8 +67,11 @@ def first_plan() -> PlanResult:
 
 
 def ensure_sound(project: Project, day: date) -> None:
-    """Raise UsageError where a project has errors."""
-    errors = [each for each in check_project(project, day) if each.severity is Severity.ERROR]
+    """Raise UsageError where a project has errors, or an example of a decision does not give what it says."""
+    from treaty.operations.examples import ExampleBench
+
+    with ExampleBench(project.settings.limits) as bench:
+        errors = [each for each in check_project(project, day, bench.run) if each.severity is Severity.ERROR]
     if errors:
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         raise UsageError(

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 from treaty.project.contracts import contract_reason, read_contract
 from treaty.project.declarations import DataContract, DecisionRecord, EntityMapping, Flow, Hook, Overlay, ProjectSettings, System
 from treaty.project.files import KEEP, OVERLAY_FOLDERS, SETTINGS_FILE, SUFFIXES, collect_files, hash_files, pack_order
-from treaty.project.findings import Finding, Findings, Position, sort_findings, nearest
+from treaty.project.findings import Finding, Findings, Position, nearest, sort_findings
 from treaty.project.hooks import find_hooks
 from treaty.project.markdown import DecisionFile, parse_decision, read_decision
 from treaty.project.merging import FileKind, mark_origin, merge_file
