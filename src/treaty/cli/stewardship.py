@@ -117,7 +117,7 @@ def configure_correct(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("field", metavar="FIELD", help="the field to correct")
     parser.add_argument("value", metavar="VALUE", help="what it should be, written as in the contract: 2026-11-21, 12.50, true")
     parser.add_argument("--reason", required=True, help="why; explain shows it")
-    parser.add_argument("--until", type=day, metavar="DATE", help="the first day it no longer holds")
+    parser.add_argument("--until", type=day, metavar="DATE", help="the first day it no longer holds: the first run on it or later takes it back")
     parser.add_argument("--who", help="who says so; else the user of this computer")
     parser.add_argument("--client", help="the client, where several have such a record")
 

@@ -20,6 +20,7 @@ from treaty.compiler.functions import (
     standard_functions,
     unify,
 )
+from treaty.compiler.functions.code_lists import CURRENCIES, FOUR_DIGITS, NO_DIGITS, THREE_DIGITS
 from treaty.compiler.functions.formats import read_format
 from treaty.compiler.functions.regexes import read_pattern
 from treaty.compiler.functions.typing import widens
@@ -265,6 +266,16 @@ def test_accepted_patterns_mean_what_python_says(pattern: str, text: str) -> Non
     assert bool(re.fullmatch(python, "", re.ASCII)) == read.matches_empty or read.matches_empty
     if not pattern.endswith("$") and "$" not in pattern:
         assert bool(re.fullmatch(pattern, text, re.ASCII)) == bool(re.fullmatch(python, text, re.ASCII))
+
+
+# ---- code lists
+
+
+def test_currencies_are_those_of_now_and_of_archives() -> None:
+    """No code stands twice; those withdrawn since 1999 are among them, and each list of odd digits names currencies alone."""
+    assert len(CURRENCIES) == len(set(CURRENCIES))
+    assert {"EUR", "XAD", "BGN", "HRK", "DEM", "ZWL"} <= set(CURRENCIES)
+    assert {*NO_DIGITS, *THREE_DIGITS, *FOUR_DIGITS} <= set(CURRENCIES)
 
 
 # ---- formats

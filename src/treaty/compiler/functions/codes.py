@@ -110,7 +110,7 @@ def _minor_digits(sql: str) -> str:
 
 ROWS: tuple[Function, ...] = (
     *_pair("country_code", "a country's code of two letters (ISO 3166-1)", _is_listed(tuple(COUNTRIES)), "DE", ["de", "XX", "DEU"]),
-    *_pair("currency_code", "a currency's code (ISO 4217)", _is_listed(CURRENCIES), "EUR", ["eur", "€", "EURO"]),
+    *_pair("currency_code", "a currency's code (ISO 4217, those withdrawn since 1999 too)", _is_listed(CURRENCIES), "EUR", ["eur", "€", "EURO"]),
     *_pair("language_code", "a language's code of two letters (ISO 639-1)", _is_listed(LANGUAGES), "de", ["DE", "deu"]),
     *_pair(
         "iban",
