@@ -318,3 +318,26 @@ def test_a_baseline_takes_what_the_sink_has_as_delivered(ledger: Path) -> None:
     whole = [("A-1", "globe", 6), ("A-2", "crate", 2), ("A-3", "rod", 1), ("A-4", "axe", 1), ("A-9", "not ours", None)]
     assert whole == query(ledger, shown)
     assert treaty("verify", "--project", ledger).status == 0
+
+
+def test_an_echo_is_not_the_word_of_the_system_that_gives_it_back(ledger: Path) -> None:
+    """Rows of a sink that is read too: as delivered they are duplicates; what people change there is theirs, and is not sent in circles."""
+    (ledger / "systems/ledger.yaml").write_text(
+        LEDGER.replace("{format: table, write:", "{format: table, key: [code], read: {table: ledger.thing}, write:"), encoding="utf-8"
+    )
+    (ledger / "mappings/ledger.things.yaml").write_text("from: ledger/things\nto: thing\nfields: {code: code, name: name}\n", encoding="utf-8")
+    query(ledger, "create schema ledger")
+    query(ledger, "create table ledger.thing (code text primary key, name text, treaty_version bigint)")
+    (ledger / "flows/things.yaml").write_text("mappings: [store.things, ledger.things, thing.ledger]\nowner: tests\n", encoding="utf-8")
+    assert {"acknowledged": 2} == run(ledger)
+    sizes = "select code, size from lake.golden_thing g anti join lake.golden_end_thing e using (_canonical_id, _version) order by 1"
+    assert {} == run(ledger)
+    with find_workspace(ledger).open() as session:
+        told = session.duck.execute("select state, reason, count(*) from lake.disposition where _mapping = 'ledger.things' group by all").fetchall()
+        assert ([("duplicate", "echo", 2)], [("A-1", 3), ("A-2", 4)]) == (told, session.duck.execute(sizes).fetchall())
+    query(ledger, "update ledger.thing set name = 'globe' where code = 'A-1'")
+    run(ledger)
+    assert ("A-1", "globe") == recorded(ledger)[0]
+    assert {} == run(ledger)
+    assert {} == run(ledger)
+    assert treaty("verify", "--project", ledger).status == 0

@@ -21,6 +21,7 @@ from treaty.engines.duckdb.paths import quote_name, quote_text
 from treaty.engines.duckdb.structures import observed_lists
 from treaty.errors import StopError
 from treaty.faults import faultpoint
+from treaty.flows.echoes import ECHOES, find_echoes, returning
 from treaty.flows.moved import references_moved
 from treaty.flows.references import come_through, inputs_of
 from treaty.lake.batches import Batch, open_batch
@@ -281,15 +282,21 @@ def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch) -> tuple[Path, 
     session, duck = work.session, work.session.duck
     for name in ("conformed", "set_aside", "conformed_beside", "conform_rest", "conform_all"):
         duck.execute(f"drop view if exists {name}")
-    if len(chunks) == 1 and chunks[0].rows > ROWS_IN_MEMORY:
+    returned = returning(work.project, work.mapping)
+    if len(chunks) == 1 and chunks[0].rows > ROWS_IN_MEMORY and not returned:
         return (_run_wide(work, chunks[0], batch),)
     queries = []
     for chunk in chunks:
         relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
         queries.append(conform_sql(work.mapping, relation, _inputs(work, relation)))
     _keep(session, "conform_all", *queries)
-    duck.execute(f"create temp view conformed as select {_contribution_columns(work)} from conform_all where _state = 'good'")
-    duck.execute(f"create temp view set_aside as {_set_aside(work, 'conform_all')}")
+    judged = "conform_all"
+    landed = f"select * from {lake_table(work.table)} where " + " or ".join(f"({each.condition})" for each in chunks)
+    if returned and find_echoes(session, work.mapping, returned, landed):
+        judged = f"""(select * replace (if(echo, 'duplicate', _state) as _state, if(echo, 'echo', _reason) as _reason)
+            from (select *, _state = 'good' and _landed_id in (from {ECHOES}) as echo from conform_all))"""
+    duck.execute(f"create temp view conformed as select {_contribution_columns(work)} from {judged} where _state = 'good'")
+    duck.execute(f"create temp view set_aside as {_set_aside(work, judged)}")
     return ()
 
 

@@ -85,7 +85,7 @@ def reference_reader(
         columns = table_columns(session, landed_table(*node.target.split("/", 1))) or {}
         if newest is None or (column_name(node.field) not in columns and "payload" not in columns):
             return "SELECT CAST(NULL AS VARCHAR) AS k, CAST(NULL AS VARCHAR) AS v WHERE false"
-        value = quote_name(column_name(node.field)) if "payload" not in columns else f"json_extract_string(payload, {quote_text(_json_path(node.field))})"
+        value = quote_name(column_name(node.field)) if "payload" not in columns else f"json_extract_string(payload, {quote_text(member_path(node.field))})"
         few = "" if among is None else f" AND _source_key IN ({among})"
         return f"SELECT _source_key AS k, any_value({value}) AS v FROM ({newest}) WHERE _source_key IS NOT NULL{few} GROUP BY 1"
 
@@ -134,5 +134,6 @@ def inputs_of(
     return Inputs(as_of, column_name, columns, lists, reference, children_reader(session, mapping.client))
 
 
-def _json_path(field: str) -> str:
+def member_path(field: str) -> str:
+    """Return the JSON path text of a member of a document, given as names joined by ``/``."""
     return "$" + "".join(f'."{part}"' for part in field.split("/"))
