@@ -341,3 +341,47 @@ def test_an_echo_is_not_the_word_of_the_system_that_gives_it_back(ledger: Path) 
     assert {} == run(ledger)
     assert {} == run(ledger)
     assert treaty("verify", "--project", ledger).status == 0
+
+
+def test_a_merge_and_an_unmerge_send_what_they_change(ledger: Path) -> None:
+    """Two records that become one leave one row in the sink; when they part again, both are there as they were, under their old ids."""
+    identity = ledger / "decisions/same-thing.md"
+    identity.write_text(IDENTITY.replace("[code]", "[name]"), encoding="utf-8")
+    (ledger / "mappings/thing.ledger.yaml").write_text(
+        OUTBOUND.replace("key: [code]", "key: [name]").replace("  code: code\n", "  size: size\n"), encoding="utf-8"
+    )
+    shown = "select name, size from ledger.thing order by 1"
+
+    def known() -> dict[str, str]:
+        return {row["name"]: row["_id"] for row in treaty("records", "thing", "--json", "--project", ledger).lines}
+
+    assert {"acknowledged": 2} == run(ledger)
+    first = known()
+    land(ledger, "id;name;size\nA-2;ball;4\n", "merged.csv")
+    assert {"acknowledged": 2} == run(ledger)
+    assert ({"ball": first["ball"]}, [("ball", 4)]) == (known(), query(ledger, shown))
+    land(ledger, "id;name;size\nA-2;box;4\n", "parted.csv")
+    assert {"acknowledged": 2} == run(ledger)
+    assert (first, [("ball", 3), ("box", 4)]) == (known(), query(ledger, shown))
+    assert {} == run(ledger)
+    assert treaty("verify", "--project", ledger).status == 0
+
+
+def test_late_and_disordered_versions_never_go_back(ledger: Path) -> None:
+    """Versions count, not the order in which they come: within a file, in a late one, and in the sink."""
+    system = ledger / "systems/store.yaml"
+    system.write_text(system.read_text(encoding="utf-8").replace("    key: [id]\n", "    key: [id]\n    version: to_integer(v)\n"), encoding="utf-8")
+    (ledger / "inbox/store/things.csv").unlink()
+    land(ledger, "id;name;size;v\nA-1;third;3;3\nA-1;first;1;1\nA-2;second;2;2\n", "1.csv")
+    assert {"acknowledged": 2} == run(ledger)
+    shown = "select code, name, treaty_version from ledger.thing order by 1"
+    assert [("A-1", "third", 1), ("A-2", "second", 1)] == query(ledger, shown)
+    land(ledger, "id;name;size;v\nA-1;second;2;2\nA-2;third;3;3\nA-2;first;1;1\n", "2.csv")
+    assert {"acknowledged": 1} == run(ledger)
+    assert [("A-1", "third", 1), ("A-2", "third", 2)] == query(ledger, shown)
+    land(ledger, "id;name;size;v\nA-1;fourth;4;4\n", "3.csv")
+    assert {"acknowledged": 1} == run(ledger)
+    assert [("A-1", "fourth", 2), ("A-2", "third", 2)] == query(ledger, shown)
+    sums = treaty("verify", "--json", "--project", ledger).json
+    (told,) = [each for each in sums["streams"] if each["stream"] == "store/things"]
+    assert (True, 2, 5) == (sums["ok"], told["canonical"], told["superseded"])
