@@ -267,6 +267,39 @@ def test_a_missing_target(ledger: Path, missing: str) -> None:
     assert treaty("verify", "--project", ledger).status == 0
 
 
+def test_a_stub_stands_for_a_missing_target(ledger: Path) -> None:
+    """A reference without a target makes one, with nothing but the value: it is sent, becomes the target under the same id, and goes with its reference."""
+    decision = (
+        IDENTITY.replace("kind: identity", "kind: relationship").replace("same-thing", "names-are-codes").replace("[thing]", "[thing.name]")
+    )
+    before, _, after = decision.partition("keys:")
+    told = "references: thing.code\nmissing: stub\n---\n"
+    (ledger / "decisions/names-are-codes.md").write_text(before + told + after.partition("---\n")[2], encoding="utf-8")
+    system = ledger / "systems/store.yaml"
+    system.write_text(system.read_text(encoding="utf-8") + SNAPSHOT, encoding="utf-8")
+    land(ledger, "id;name;size\nA-1;A-2;3\nA-2;A-9;4\nA-3;A-9;4\nA-4;A-8;4\n")
+    shown = "select code, name from ledger.thing order by 1"
+
+    def known() -> dict[str, tuple[str, int | None]]:
+        return {row["code"]: (row["_id"], row["size"]) for row in treaty("records", "thing", "--json", "--project", ledger).lines}
+
+    assert {"acknowledged": 6} == run(ledger)
+    first = known()
+    assert (None, None) == (first["A-8"][1], first["A-9"][1])
+    assert [("A-1", "A-2"), ("A-2", "A-9"), ("A-3", "A-9"), ("A-4", "A-8"), ("A-8", None), ("A-9", None)] == query(ledger, shown)
+    assert {} == run(ledger)
+    assert treaty("verify", "--project", ledger).status == 0
+    stub = treaty("explain", "thing", "A-9", "code", "--json", "--project", ledger).json
+    assert ("A-9", "stub", True) == (stub["value"], stub["steps"][0]["system"], stub["agrees"])
+    land(ledger, "id;name;size\nA-1;A-2;3\nA-2;A-9;4\nA-3;A-9;4\nA-4;;4\nA-9;;7\n")
+    assert {"acknowledged": 2, "coalesced": 1} == run(ledger)  # of A-9 the sink takes nothing that is new
+    assert (first["A-9"][0], 7) == known()["A-9"]
+    assert [("A-1", "A-2"), ("A-2", "A-9"), ("A-3", "A-9"), ("A-4", None), ("A-9", None)] == query(ledger, shown)
+    assert {} == run(ledger)
+    assert treaty("verify", "--project", ledger).status == 0
+    assert treaty("check", "--project", ledger).status == 0
+
+
 def recorded(folder: Path) -> list[tuple[str, str | None]]:
     """Return code and name of each golden record."""
     return sorted((row["code"], row["name"]) for row in treaty("records", "thing", "--json", "--project", folder).lines)

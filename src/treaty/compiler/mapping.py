@@ -18,6 +18,7 @@ from treaty.compiler.compiled import CompiledEdgeCase, CompiledField, CompiledKe
 from treaty.compiler.lineage import governed_by, walk
 from treaty.compiler.types import BOOLEAN, DATE, INTEGER, STRING, ListType, StructType, Type, parse_type, type_of
 from treaty.project.declarations import ClientProject, DataContract, DecisionRecord, EntityMapping, FieldMapping, SchemaProperty, Stream
+from treaty.project.stubs import is_stub
 
 DURATION = re.compile(r"(\d+)\s*(s|m|h|d|w)$")
 SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
@@ -62,7 +63,7 @@ class _Compiler:
         self.contract: DataContract | None = project.models.get(mapping.to)
         self.cells: dict[str, ir.Node] = {}
         self.open: list[str] = []
-        self.governing = [each for each in project.decisions.values() if each.runs]
+        self.governing = [each for each in project.decisions.values() if each.runs and (each.kind == "identity" or not is_stub(mapping))]
 
     # ---- fields
 
@@ -198,7 +199,7 @@ class _Compiler:
     def _rules(self, fields: Mapping[str, ir.Node], cases: list[CompiledEdgeCase]) -> list[CompiledRule]:
         assert self.contract is not None
         rules = []
-        for rule in self.contract.quality:
+        for rule in self.contract.quality if not is_stub(self.mapping) else ():
             node = self.builder.expression(rule.expression, fields, "", BOOLEAN, at=rule.position)
             waivers = tuple(case.when for case in cases if case.treatment == "preserve" and rule.id in case.waives)
             if node is not None:
@@ -248,9 +249,8 @@ class _Compiler:
             written = mapping.fields.get(declared.name)
             text = "" if written is None else written.cell or (f"each: {written.each}" if written.each else f"with: {written.with_}")
             origin = "standard" if written is None else written.origin
-            compiled.append(
-                CompiledField(declared.name, parse_type(type_of(declared)), cells[declared.name], final[declared.name], declared.required, text, origin)
-            )
+            required = declared.required and not is_stub(mapping)
+            compiled.append(CompiledField(declared.name, parse_type(type_of(declared)), cells[declared.name], final[declared.name], required, text, origin))
         return self._result(stream, self._scopes(), compiled, cases, self._rules(final, cases), self._keys(final))
 
     def _result(

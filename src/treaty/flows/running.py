@@ -22,6 +22,7 @@ from treaty.flows.handing_over import SharedReading, receive
 from treaty.flows.landing import Extracted, extract
 from treaty.flows.removed_paths import look_for_removed
 from treaty.flows.results import DecisionCount, DeliveryResult, FlowResult, Problem, StreamResult
+from treaty.flows.stubs import land_stubs
 from treaty.lake.issues import open_issues
 from treaty.lake.landing import ReadingMapping
 from treaty.lake.reads import decision_counts
@@ -30,6 +31,7 @@ from treaty.project.declarations import ClientProject, Flow
 from treaty.project.findings import Finding, Severity
 from treaty.project.loading import Project
 from treaty.project.overlays import client_project, clients, is_handed_over
+from treaty.project.stubs import is_stub
 from treaty.sessions import Session
 
 Progress: TypeAlias = Callable[[str], None]
@@ -87,6 +89,14 @@ class _Inbound:
         return self.project.mappings[self.name].to
 
     @property
+    def is_stub(self) -> bool:
+        return is_stub(self.project.mappings[self.name])
+
+    @property
+    def reading(self) -> ReadingMapping:
+        return ReadingMapping(self.name, int(self.done.get("generation", 1)), self.model)
+
+    @property
     def compiled(self) -> CompiledMapping:
         return self.shared.compile(self.project, self.name)
 
@@ -124,6 +134,8 @@ def _run_flow(session: Session, project: ClientProject, flow: Flow, settings: Ru
     streams = []
     for number, mapping in enumerate(inbound):
         settings.progress(f"{project.client}: conforming {mapping.stream} as {mapping.model}")
+        if mapping.is_stub:  # by now, what refers to the model is there
+            landed[mapping.stream] = land_stubs(session, project, project.mappings[mapping.name], mapping.reading)
         try:
             states = mapping.conform()
         except StopError as error:
@@ -159,13 +171,13 @@ def _extract_all(
     session: Session, project: ClientProject, flow: Flow, mappings: Sequence[_Inbound], settings: RunSettings, shared: SharedReading
 ) -> tuple[dict[str, Extracted], list[Problem]]:
     """Land every stream that the mappings read, those that are looked up or joined first."""
-    names = [name for each in mappings for name in each.references] + [each.stream for each in mappings]
+    names = [name for each in mappings for name in each.references] + [each.stream for each in mappings if not each.is_stub]
     landed: dict[str, Extracted] = {}
     problems: list[Problem] = []
     for name in dict.fromkeys(names):
         settings.progress(f"{project.client}: reading {name}")
         try:
-            reading = tuple(ReadingMapping(each.name, int(each.done.get("generation", 1)), each.model) for each in mappings if each.stream == name)
+            reading = tuple(each.reading for each in mappings if each.stream == name)
             declared = project.stream(name)
             policy = flow.drift or (declared.drift if declared else "evolve")
             if is_handed_over(project, name):

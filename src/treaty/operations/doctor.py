@@ -17,6 +17,7 @@ from treaty.operations.workspace import Folder, Workspace, find_workspace
 from treaty.project.declarations import ClientProject, System
 from treaty.project.findings import Severity
 from treaty.project.overlays import client_project, clients
+from treaty.project.stubs import is_stub
 
 if TYPE_CHECKING:
     from treaty.sessions import Session
@@ -111,7 +112,7 @@ def _ahead(workspace: Workspace, session: Session) -> Iterator[HealthCheck]:
 def _abilities(site: Site, project: ClientProject, system: System) -> Iterator[tuple[str, Callable[[], str]]]:
     """Yield what a system is used for by the flows of a client: reading, writing, or both."""
     used = [project.mappings[name] for flow in project.flows.values() for name in flow.mappings if name in project.mappings]
-    reads = {each.from_.partition("/")[0] for each in used if each.inbound}
+    reads = {each.from_.partition("/")[0] for each in used if each.inbound and not is_stub(each)}
     writes = {each.to.partition("/")[0] for each in used if not each.inbound}
 
     def read() -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from treaty.project.declarations import ClientProject, EntityMapping, Flow, Stream, System
 from treaty.project.loading import Project
+from treaty.project.stubs import with_stubs
 
 MAIN_CLIENT = "main"
 PLACEHOLDER = "{client}"
@@ -35,15 +36,17 @@ def client_project(project: Project, client: str) -> ClientProject:
     overlay = project.overlays.get(client)
     systems = {**project.systems, **(overlay.systems if overlay else {}), STEWARD.name: STEWARD}
     mappings = {**project.mappings, **(overlay.mappings if overlay else {})}
-    return ClientProject(
-        client=client,
-        settings=project.settings,
-        systems={name: _for_client(system, client) for name, system in systems.items()},
-        models=project.models,
-        decisions={**project.decisions, **(overlay.decisions if overlay else {})},
-        mappings=mappings,
-        flows=dict(_running_flows(project, client, mappings)),
-        hooks=project.hooks,
+    return with_stubs(
+        ClientProject(
+            client=client,
+            settings=project.settings,
+            systems={name: _for_client(system, client) for name, system in systems.items()},
+            models=project.models,
+            decisions={**project.decisions, **(overlay.decisions if overlay else {})},
+            mappings=mappings,
+            flows=dict(_running_flows(project, client, mappings)),
+            hooks=project.hooks,
+        )
     )
 
 

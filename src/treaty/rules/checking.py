@@ -39,6 +39,7 @@ RULES: tuple[type[Rule], ...] = (
     models.UnknownType,
     models.AmountWithoutCurrency,
     models.ModelWithoutIdentity,
+    models.StubTarget,
     mappings.HiddenDecision,
     mappings.UncoveredField,
     mappings.FieldSource,

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from treaty.compiler.types import ListType, StructType, parse_type
 from treaty.project.declarations import SchemaProperty
 from treaty.project.findings import Finding, Severity
+from treaty.project.stubs import CELLS, STUB
 from treaty.rules.interface import CheckedProject, Rule, properties_of
 
 GROUPS = ("list<struct>", "struct")
@@ -81,3 +82,21 @@ class ModelWithoutIdentity(Rule):
         for model in checked.project.models.values():
             if model.name in filled - decided:
                 yield self.finding(f"{model.name} has no identity", model.at(""))
+
+
+class StubTarget(Rule):
+    """Stubs of a field whose values cannot be made of what refers to it."""
+
+    code = "stub-target"
+    title = "A missing target is to be a stub, and its field can hold none"
+    why = "A stub has the value of the reference and nothing else: a text or a whole number at the top of its model."
+    remedy = "Refer to such a field, or choose another 'missing'."
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        for view, decision in checked.decisions():
+            if decision.kind != "relationship" or decision.missing != STUB or not decision.references:
+                continue
+            model, _, field = decision.references.partition(".")
+            declared = view.models[model].find(field) if model in view.models else None
+            if declared is not None and ("." in field or declared.type not in CELLS):
+                yield self.finding(f"{decision.references} is {declared.type}, and no stub of it can be made", decision.at("references"))
