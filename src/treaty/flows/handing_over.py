@@ -25,7 +25,7 @@ from treaty.faults import faultpoint
 from treaty.flows.conforming import exclusively
 from treaty.flows.drift_policies import Policy
 from treaty.flows.landing import Extracted, extract, identity_of
-from treaty.flows.references import inputs_of, landed_through
+from treaty.flows.references import come_through, inputs_of
 from treaty.flows.results import FlowResult, Problem, StreamResult
 from treaty.lake.arrivals import LastArrival
 from treaty.lake.batches import open_batch
@@ -118,7 +118,7 @@ def tell_apart(
         cursor = read_cursor(session, OneClient(SHARED), HAND_OVER, name)
         by, done = _told_by(session, mapping, clients), cursor.position
         again = bool(done) and (anew or any(done.get(part) != value for part, value in by.items()))
-        through, since = landed_through(session, SHARED, name), 0 if again else int(done.get("batch", 0))
+        through, since = come_through(session, SHARED, name), 0 if again else int(done.get("batch", 0))
         if through <= since:
             return {}
         batch = open_batch(session, OneClient(SHARED), HAND_OVER, stream=name, mapping=HAND_OVER, applied_id=applied_id, versions={"mapping": mapping.version})
@@ -170,7 +170,7 @@ def _compiled(project: ClientProject, name: str) -> CompiledMapping:
 
 def _told_by(session: Session, mapping: CompiledMapping, clients: Collection[str]) -> dict[str, Any]:
     """Return all that decides whom a landed record goes to."""
-    references = {each: landed_through(session, SHARED, each) for each in mapping.references}
+    references = {each: come_through(session, SHARED, each) for each in mapping.references}
     return {"version": mapping.version, "clients": sorted(clients), "references": references}
 
 
