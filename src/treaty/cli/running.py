@@ -49,8 +49,11 @@ def print_run(result: treaty.RunResult, output: Output) -> None:
         output.table(("client", "flow", "stream", "mapping", "landed", *SHOWN), rows)
     sent = [(flow, each) for flow in result.flows for each in flow.deliveries]
     if sent:
-        rows = [(flow.client, each.sink, each.acknowledged, each.dead_lettered, each.ambiguous, each.coalesced, each.held, each.waiting, each.baseline) for flow, each in sent]
-        output.table(("client", "sink", "acknowledged", "dead-lettered", "ambiguous", "coalesced", "held", "waiting", "baseline"), rows)
+        rows = [(flow.client, each.sink, each.acknowledged, each.dead_lettered, each.ambiguous, each.coalesced, each.held, each.waiting) for flow, each in sent]
+        output.table(("client", "sink", "acknowledged", "dead-lettered", "ambiguous", "coalesced", "held", "waiting"), rows)
+    for flow, each in sent:
+        if each.baseline:
+            output.line(f"{flow.client}: {each.sink} had {each.baseline} of the records already: its baseline counts them as delivered.", "dim")
     for flow in result.flows:
         for problem in flow.problems:
             output.line(f"{problem.place}: {problem.message}", "bold red")

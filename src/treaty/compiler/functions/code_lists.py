@@ -32,7 +32,7 @@ _CURRENT = _words(
     "TTD TWD TZS UAH UGX USD USN UYI UYU UYW UZS VED VES VND VUV WST XAD XAF XAG XAU XBA XBB XBC XBD XCD XCG XDR XOF XPD XPF XPT XSU XTS XUA XXX YER",
     "ZAR ZMW ZWG",
 )
-# Withdrawn since 1999, the year of the euro: archives are full of them (docs/decisions/0014). ISO 4217 never gives a code to another currency.
+# Withdrawn since 1999, the year of the euro: archives are full of them (docs/decisions/0017). ISO 4217 never gives a code to another currency.
 _WITHDRAWN = _words(
     "ADP AFA ANG AON AOR ATS AZM BEF BGL BGN BYB BYR CSD CUC CYP DEM ECS EEK ESP FIM FRF GHC GRD HRK IEP ITL LTL LUF LVL MGF MRO MTL MZM NLG PTE",
     "ROL RUR SDD SIT SKK SLL SRG STD TMM TPE TRL USS VEB VEF XEU XFO XFU YUM ZMK ZWD ZWL ZWN ZWR",
