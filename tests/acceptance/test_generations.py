@@ -97,7 +97,9 @@ def test_a_new_generation_comes_at_once(small: Path, monkeypatch: pytest.MonkeyP
     change_names(small)
     assert {f"A-{number}": f"N{number}" for number in range(1, 8)} == names(small)
     assert 1 == len(ask(small, "select 1 from lake.batch where kind = 'conform' and generation = 2"))
-    assert [(1, False, 7), (2, False, 7)] == ask(small, "select _version, _deleted, count(*) from lake.golden_thing group by all order by all")
+    assert [(1, False, 7), (2, False, 7)] == ask(
+        small, "select _version, _deleted, count(*) from lake.golden_thing group by all order by all"
+    )
 
 
 def test_refused_records_stay_in_quarantine(small: Path) -> None:
@@ -152,8 +154,6 @@ def test_a_reference_that_nobody_reads_differently_changes_nothing(looking_up: P
     assert ({"A-1": "ball", "A-2": None, "A-3": "door"}, 1) == (names(looking_up), generation(looking_up))
 
 
-
-
 PARTS = """\
       - name: parts
         logicalType: array
@@ -178,16 +178,31 @@ fields:
 """
 
 
-def test_new_children_of_new_records_change_nothing_else(small: Path) -> None:
-    """Rows that join records of their own day make nothing be conformed again; a row for an older record does."""
+@pytest.fixture
+def joining(small: Path) -> Path:
+    """The small project with parts that are joined, and one thing that has landed."""
     model = small / "models/thing.yaml"
     model.write_text(model.read_text(encoding="utf-8") + PARTS, encoding="utf-8")
     (small / "systems/store.yaml").write_text(
-        SYSTEM.replace("FOLDER", "store") + REFERENCE.replace("kinds", "parts").replace("kind", "part").replace("    reference: true\n", ""), encoding="utf-8"
+        SYSTEM.replace("FOLDER", "store")
+        + REFERENCE.replace("kinds", "parts").replace("kind", "part").replace("    reference: true\n", ""),
+        encoding="utf-8",
     )
     (small / "mappings/store.things.yaml").write_text(JOINED, encoding="utf-8")
     (small / "decisions/names-are-trimmed.md").unlink()
     land(small, "1.csv", "id;size\nA-1;3\n")
+    return small
+
+
+def labels(folder: Path) -> dict[str, list[str | None]]:
+    """Return the labels of each record's parts by its code."""
+    rows = treaty("records", "thing", "--json", "--project", folder).lines
+    return {row["code"]: [each["label"] for each in row["parts"]] for row in rows}
+
+
+def test_new_children_of_new_records_change_nothing_else(joining: Path) -> None:
+    """Rows that join records of their own day make nothing be conformed again; a row for an older record does."""
+    small = joining
     land(small, "parts/1.csv", "part;thing;label\n1;A-1;lid\n")
     run(small)
     land(small, "2.csv", "id;size\nA-2;4\n")
@@ -197,5 +212,20 @@ def test_new_children_of_new_records_change_nothing_else(small: Path) -> None:
     land(small, "parts/3.csv", "part;thing;label\n4;A-1;base\n")
     run(small)
     assert 2 == generation(small)
-    rows = treaty("records", "thing", "--json", "--project", small).lines
-    assert {"A-1": ["lid", "base"], "A-2": ["leg", "top"]} == {row["code"]: [each["label"] for each in row["parts"]] for row in rows}
+    assert {"A-1": ["lid", "base"], "A-2": ["leg", "top"]} == labels(small)
+
+
+def test_children_without_a_column_that_is_read(joining: Path) -> None:
+    """Before anything of a joined stream has landed there are no children; a column that its files do not have is null in each."""
+    run(joining)
+    assert {"A-1": []} == labels(joining)
+    land(joining, "parts/1.csv", "part;thing\n1;A-1\n")
+    run(joining)
+    assert {"A-1": [None]} == labels(joining)
+
+
+def test_an_empty_text_that_is_looked_up_is_null(looking_up: Path) -> None:
+    """Empty texts of a reference are null, as those of any stream are that does not say otherwise."""
+    land(looking_up, "kinds/1.csv", "kind;name;colour\nb;;red\n")
+    run(looking_up)
+    assert {"A-1": None, "A-2": None} == names(looking_up)

@@ -156,7 +156,7 @@ class Builder:
         if not stream.reference:
             self.find("not-a-reference", f"{name} is looked up but not marked as a reference", place, "Set `reference: true` on the stream.", at=at)
             return None
-        return None if node is None else ir.Lookup(name, node, str(wanted.literal.value))
+        return None if node is None else ir.Lookup(name, node, str(wanted.literal.value), empty_is_null=stream.empty == "null")
 
     def _golden_lookup(self, target: str, key: ir.Node | None, wanted: str, place: str, at: Position) -> ir.Node | None:
         """Return the lookup of a field in a model's golden records, each found by one of its fields."""

@@ -112,6 +112,7 @@ class Lookup(Hashed):
     field: str
     type: Type = STRING
     by: str | None = None  # the field that is the key of a model's golden records
+    empty_is_null: bool = True  # as the looked-up stream says
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,6 +235,7 @@ class ChildJoin(Hashed):
     on: tuple[tuple[str, Node], ...]  # child column, parent's value
     expect: str  # one | many | optional
     wait_seconds: int
+    empty_is_null: bool = True  # as the joined stream says
 
 
 @dataclass(frozen=True, slots=True)

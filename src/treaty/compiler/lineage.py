@@ -47,6 +47,12 @@ def decisions_in(node: ir.Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys(mark.decision for mark in marks(node)))
 
 
+def columns_read(node: ir.Each) -> tuple[str, ...]:
+    """Return the columns of the joined rows that the fields of a ``with`` read, in order of their names."""
+    read = (each.path for _, value in node.fields for each in walk(value, elements=False) if isinstance(each, ir.Source | ir.Present))
+    return tuple(sorted({path.steps[0].name for path in read if not path.up}))
+
+
 def governed_by(name: str, node: ir.Node) -> dict[str, tuple[str, ...]]:
     """Return the decisions behind a field, and behind each field of its elements (``lines.quantity``)."""
     found = {name: decisions_in(node)}

@@ -119,7 +119,8 @@ class _Compiler:
 
     def _join(self, written: FieldMapping, path: str) -> ir.ChildJoin:
         stream = written.with_ or ""
-        if self.project.stream(stream) is None:
+        declared = self.project.stream(stream)
+        if declared is None:
             self.builder.unknown("stream", stream, [f"{s.name}/{n}" for s in self.project.systems.values() for n in s.streams], f"{path}.with")
         on = tuple((column, node) for column, text in written.on.items() if (node := self.builder.cell(text, f"{path}.on.{column}")) is not None)
         try:
@@ -127,7 +128,7 @@ class _Compiler:
         except ValueError as error:
             self.builder.find("type-error", str(error), f"{path}.wait", "Write a number and s, m, h or d.")
             wait = 0
-        return ir.ChildJoin(stream, on, written.expect, wait)
+        return ir.ChildJoin(stream, on, written.expect, wait, declared is None or declared.empty == "null")
 
     def _unknown(self, written: Mapping[str, FieldMapping], declared: tuple[SchemaProperty, ...], path: str) -> None:
         known = [each.name for each in declared]

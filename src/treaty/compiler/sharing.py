@@ -21,7 +21,7 @@ class SharedMappings:
         stream = project.stream(mapping.from_)
         read = None if stream is None else (stream.format, stream.key, stream.version, stream.deletes, stream.empty, tuple(stream.nested))
         parts = (mapping, project.models.get(mapping.to), *project.decisions.values(), *project.hooks.values())
-        references = tuple(f"{system}/{each}" for system, found in project.systems.items() for each in found.streams)
+        references = tuple((system, each, declared.empty) for system, found in project.systems.items() for each, declared in found.streams.items())
         key = (name, repr(read), references, *map(id, parts))
         if key not in self._known:
             self._known[key] = (parts, compile_mapping(project, name))

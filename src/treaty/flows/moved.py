@@ -71,7 +71,7 @@ def _changed_keys(session: Session, client: str, node: ir.Lookup | ir.Each, stre
             assert node.join is not None, "only joined groups are asked for"
             on = tuple(column for column, _ in node.join.on)
             touched = touched_since(session, client, stream, on, since)
-            versions.append(children_reader(session, client, through, touched)(stream, on))
+            versions.append(children_reader(session, client, through, touched)(stream, on, ()))
     now, then = (f"select k, to_json(columns(* exclude (k))) as read from ({sql})" for sql in versions)
     session.duck.execute(
         f"create or replace temp table {CHANGED} as select distinct k from (({now} except {then}) union all ({then} except {now})) where k is not null"

@@ -86,6 +86,7 @@ def reference_reader(
         if newest is None or (column_name(node.field) not in columns and "payload" not in columns):
             return "SELECT CAST(NULL AS VARCHAR) AS k, CAST(NULL AS VARCHAR) AS v WHERE false"
         value = quote_name(column_name(node.field)) if "payload" not in columns else f"json_extract_string(payload, {quote_text(member_path(node.field))})"
+        value = f"nullif({value}, '')" if node.empty_is_null else value
         few = "" if among is None else f" AND _source_key IN ({among})"
         return f"SELECT _source_key AS k, any_value({value}) AS v FROM ({newest}) WHERE _source_key IS NOT NULL{few} GROUP BY 1"
 
@@ -104,21 +105,28 @@ def _golden(session: Session, client: str, node: ir.Lookup, through: int | None,
     return f"SELECT k, if(count(*) = 1, any_value(v), NULL) AS v FROM ({living}) GROUP BY 1"
 
 
-def children_reader(session: Session, client: str, through: int | None = None, among: str | None = None) -> Callable[[str, tuple[str, ...]], str]:
+def children_reader(
+    session: Session, client: str, through: int | None = None, among: str | None = None
+) -> Callable[[str, tuple[str, ...], tuple[str, ...]], str]:
     """Return the function that gives a conform query the relation ``(k, rows)`` of a child stream by its join columns.
+
+    The columns that are read and of which nothing has landed are null.
 
     ``through`` and ``among`` are as for :func:`reference_reader`.
     """
 
-    def children(stream: str, on: tuple[str, ...]) -> str:
+    def children(stream: str, on: tuple[str, ...], read: tuple[str, ...]) -> str:
         newest = newest_landed(session, client, stream, through)
         system, _, name = stream.partition("/")
         known = table_columns(session, landed_table(system, name)) or {}
+        absent = [column for column in map(column_name, read) if column not in known]
         if newest is None or any(column_name(each) not in known for each in on):
-            return "SELECT CAST(NULL AS VARCHAR) AS k, CAST(NULL AS STRUCT(none VARCHAR)[]) AS rows WHERE false"
+            members = ", ".join(f"{quote_name(column_name(each))} VARCHAR" for each in read) or "none VARCHAR"
+            return f"SELECT CAST(NULL AS VARCHAR) AS k, CAST(NULL AS STRUCT({members})[]) AS rows WHERE false"
         key = _key(on)
         few = "" if among is None else f" WHERE {key} IN ({among})"
-        members = ", ".join(f"{quote_name(each)}: {quote_name(each)}" for each in known if each.startswith("c_"))
+        there = [f"{quote_name(each)}: {quote_name(each)}" for each in known if each.startswith("c_")]
+        members = ", ".join([*there, *(f"{quote_name(each)}: CAST(NULL AS VARCHAR)" for each in absent)])
         return f"SELECT {key} AS k, list({{{members}}} ORDER BY _batch, _receipt_id, _locator) AS rows FROM ({newest}){few} GROUP BY 1"
 
     return children

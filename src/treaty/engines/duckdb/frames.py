@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from treaty.compiler import ir
 from treaty.compiler.decisions import is_hook
 from treaty.compiler.functions.duckdb_types import duckdb_type
-from treaty.compiler.lineage import children, first_source
+from treaty.compiler.lineage import children, columns_read, first_source
 from treaty.compiler.types import STRING
 from treaty.engines.duckdb.paths import Place, Shape, quote_name, quote_text, text_of, walk
 from treaty.engines.duckdb.scalars import can_fail, hook_answer, render_reason, render_value, repeated_arguments
@@ -27,7 +27,8 @@ class Inputs:
 
     ``column`` gives the physical name of a source column; ``columns`` those that exist (an absent one reads as null).
     ``lists`` are the JSON steps seen as arrays. ``reference`` gives a relation ``(k, v)`` of keys and the values of a lookup's field;
-    ``children`` a relation ``(k, rows)`` of join keys (parts joined by U+001F) and lists of structs of physical columns.
+    ``children`` a relation ``(k, rows)`` of join keys (parts joined by U+001F) and lists of structs of physical columns: of a stream, by
+    its join columns, with at least the columns that are read (one that the stream has not reads as null).
     """
 
     as_of: str
@@ -35,7 +36,7 @@ class Inputs:
     columns: frozenset[str] = frozenset()
     lists: frozenset[tuple[str, ...]] = frozenset()
     reference: Callable[[ir.Lookup], str] = field(default=lambda node: "SELECT NULL AS k, NULL AS v WHERE false")
-    children: Callable[[str, tuple[str, ...]], str] = field(default=lambda stream, columns: "SELECT NULL AS k, NULL AS rows WHERE false")
+    children: Callable[[str, tuple[str, ...], tuple[str, ...]], str] = field(default=lambda stream, on, read: "SELECT NULL AS k, NULL AS rows WHERE false")
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,8 +234,8 @@ class Frame:
     # ---- repeating groups
 
     def _prepare_each(self, node: ir.Each) -> int:
-        group, shape = self._join_children(node.join) if node.join is not None else self._split(node)
-        inner = self._element_frame(shape)
+        group, shape = self._join_children(node.join, columns_read(node)) if node.join is not None else self._split(node)
+        inner = self._element_frame(shape, self.empty_is_null if node.join is None else node.join.empty_is_null)
         roots = [each for _, each in node.fields]
         inner.count(roots)
         for each in roots:
@@ -268,16 +269,16 @@ class Frame:
         elements = place.sql if place.many else f"CASE WHEN {place.sql} IS NOT NULL THEN [{place.sql}] END"
         return self.define("g", elements, 0), place.shape
 
-    def _join_children(self, join: ir.ChildJoin) -> tuple[Column, Shape | None]:
+    def _join_children(self, join: ir.ChildJoin, read: tuple[str, ...]) -> tuple[Column, Shape | None]:
         level = max(self.prepare(value) for _, value in join.on)
         key = " || chr(31) || ".join(self.value(value) for _, value in join.on)
         self.names[0] += 1
         alias = f"j{self.names[0]}"
-        relation = self.inputs.children(join.stream, tuple(column for column, _ in join.on))
+        relation = self.inputs.children(join.stream, tuple(column for column, _ in join.on), read)
         self.joins.append((level, f"LEFT JOIN ({relation}) {alias} ON {alias}.k = {key}"))
         return self.define("g", f"{alias}.rows", level), None
 
-    def _element_frame(self, shape: Shape | None) -> Frame:
+    def _element_frame(self, shape: Shape | None, empty_is_null: bool) -> Frame:
         self.names[0] += 1
         variable = f"e{self.names[0]}"
 
@@ -290,7 +291,7 @@ class Frame:
             place = source(path)
             return f"coalesce(len({place.sql}) > 0, false)" if place.many else f"{place.sql} IS NOT NULL"
 
-        return Frame(source, present, lambda path: None, self.inputs, self.empty_is_null, variable, self, names=self.names)
+        return Frame(source, present, lambda path: None, self.inputs, empty_is_null, variable, self, names=self.names)
 
     def fold(self, elements: str, members: Mapping[str, str]) -> str:
         """Return SQL that turns raw elements into structs of these members, each SQL over this frame's columns: one ``list_transform`` a level."""
