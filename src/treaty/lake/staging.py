@@ -46,7 +46,7 @@ class Staging:
     client: str
     table: str
     batch: int
-    received_at: str  # SQL literal
+    received_at: str  # SQL literal: of the first arrival
     columns: tuple[str, ...] | None  # source columns; None for documents
     receipts: tuple[Receipt, ...]
     identity: RecordIdentity
@@ -78,7 +78,9 @@ def identified(staging: Staging, arriving: str) -> str:
         names = quote_text("\x1f".join(sorted(staging.physical)))
         values = ", ".join(f"coalesce({quote_name(name)}, chr(0))" for name in sorted(staging.physical))
         content = f"concat_ws(chr(31), md5({names}), {values})"
-    told = f"select *, {staging.received_at} as _received_at from ({arriving})"
+    # a microsecond an arrival: what orders versions after landing must order those of one commit as landing does
+    received = staging.received_at if len(staging.receipts) == 1 else f"{staging.received_at} + to_microseconds(_arrival)"
+    told = f"select *, {received} as _received_at from ({arriving})"
     keyed = (
         f"select *, ({staging.identity.key})::VARCHAR as _source_key, ({staging.identity.version})::BIGINT as _source_version, "
         f"(_told = 'delete' or ({staging.identity.delete})) as _gone from ({told})"

@@ -65,6 +65,14 @@ def test_a_key_several_times_in_one_file_is_a_chain(session: Session, tmp_path: 
     assert (4, 1) == (result.landed, result.unchanged)
 
 
+def test_files_of_one_commit_are_received_one_after_the_other(session: Session, tmp_path: Path) -> None:
+    """Of versions that land in one commit the newest by time is the newest that landing knows: what stands behind landing goes by time."""
+    arrivals = [csv_arrival(tmp_path, f"id,name\n1,{number}\n2,{number}\n", f"{number}.csv") for number in range(8)]
+    assert 16 == land_all(session, csv_request(), *arrivals).landed
+    newest = session.duck.execute("select c_id, arg_max(c_name, _received_at), count(distinct _received_at) from lake.landed_erp__invoices group by 1 order by 1")
+    assert [("1", "7", 8), ("2", "7", 8)] == newest.fetchall()
+
+
 def test_a_known_row_repeated_is_nothing_new(session: Session, tmp_path: Path) -> None:
     """With A in the lake, a file that holds A twice lands neither."""
     land_all(session, csv_request(), csv_arrival(tmp_path, "id,amount\n1,a\n2,x\n"))
