@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
 Relations: TypeAlias = Mapping[str, Sequence[Relationship]]
 BATCH_ROWS = 10_000
+PAGE_RECORDS = 200_000  # so many records are sorted and joined at once, whatever their number
 BITS = 62  # fired bits in a word of ``_fired``
 
 
@@ -98,29 +99,48 @@ def golden_reader(
         schema = pa.schema([("_id", pa.string()), ("_client", pa.string())])
         return pa.RecordBatchReader.from_batches(schema, [])
     fields = "".join(f", g.{quote_name(name)}" for name in known if not name.startswith("_"))
-    few = "true"
-    if ids is not None or limit is not None:
-        where = "not g._deleted" if ids is None else f"not g._deleted and g._canonical_id in {_uuids(ids)}"
-        cut = "" if limit is None else f" order by g._client, g._canonical_id limit {limit}"
-        session.duck.execute(f"create or replace temp table read_ids as {current_golden(tables, client, 'g._canonical_id', where)}{cut}")
-        few = "_canonical_id in (from read_ids)"
-    golden = current_golden(tables, client, f"g._canonical_id, g._client{fields}", f"not g._deleted and g.{few}" if few != "true" else "not g._deleted")
-    if any(each.moves for several in relations.values() for each in several):
-        golden = f"select * exclude (_missing) from ({as_read(session, golden, relations, when.at, when.catalog)}) where _missing is null"
-    reader: pa.RecordBatchReader = session.duck.execute(f"""
-        with members as (
-            select * from ({latest_xref(tables, client, few)}) where not ended and coalesce(_matched_by, '') <> 'delivery'),
-        sources as (
-            select _canonical_id, list({{'system': _system, 'stream': _stream, 'source_key': _source_key}}
-                order by _system, _stream, _source_key, _member_id) as _sources from members group by all),
-        findings as (
-            select m._canonical_id, list_sort(list_distinct(flatten(list(c._findings)))) as _findings
-            from ({current_contributions(tables, client, "c._member_id, c._findings", "len(c._findings) > 0")}) c
-            join members m on m._member_id = c._member_id group by all)
-        select g._canonical_id::varchar as _id, g._client{fields}, coalesce(s._sources, []) as _sources, coalesce(f._findings, []) as _findings
-        from ({golden}) g left join sources s on s._canonical_id = g._canonical_id left join findings f on f._canonical_id = g._canonical_id
-        order by g._client, g._canonical_id""").to_arrow_reader(BATCH_ROWS)
-    return reader
+    pages = _page_ids(session, tables, client, ids, limit)
+    few = "true" if pages == 1 and ids is None and limit is None else "_canonical_id in (select r._canonical_id from read_ids r where r.page = {page})"
+
+    def query(page: int) -> str:
+        only = few.format(page=page)
+        golden = current_golden(tables, client, f"g._canonical_id, g._client{fields}", f"not g._deleted and {only}")
+        if any(each.moves for several in relations.values() for each in several):
+            golden = f"select * exclude (_missing) from ({as_read(session, golden, relations, when.at, when.catalog)}) where _missing is null"
+        return f"""
+            with members as (
+                select * from ({latest_xref(tables, client, only)}) where not ended and coalesce(_matched_by, '') <> 'delivery'),
+            sources as (
+                select _canonical_id, list({{'system': _system, 'stream': _stream, 'source_key': _source_key}}
+                    order by _system, _stream, _source_key, _member_id) as _sources from members group by all),
+            findings as (
+                select m._canonical_id, list_sort(list_distinct(flatten(list(c._findings)))) as _findings
+                from ({current_contributions(tables, client, "c._member_id, c._findings", "len(c._findings) > 0")}) c
+                join members m on m._member_id = c._member_id group by all)
+            select g._canonical_id::varchar as _id, g._client{fields}, coalesce(s._sources, []) as _sources, coalesce(f._findings, []) as _findings
+            from ({golden}) g left join sources s on s._canonical_id = g._canonical_id left join findings f on f._canonical_id = g._canonical_id
+            order by g._client, g._canonical_id"""
+
+    first: pa.RecordBatchReader = session.duck.execute(query(0)).to_arrow_reader(BATCH_ROWS)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from first
+        for page in range(1, pages):
+            yield from session.duck.execute(query(page)).to_arrow_reader(BATCH_ROWS)
+
+    return pa.RecordBatchReader.from_batches(first.schema, batches())
+
+
+def _page_ids(session: Session, tables: ModelTables, client: str | None, ids: Sequence[str] | None, limit: int | None) -> int:
+    """Fill ``read_ids`` with the living records that are asked for, in order and by page: a page is what is sorted and joined at once."""
+    where = "not g._deleted" if ids is None else f"not g._deleted and g._canonical_id in {_uuids(ids)}"
+    cut = "" if limit is None else f" order by _client, _canonical_id limit {limit}"
+    session.duck.execute(f"""
+        create or replace temp table read_ids as
+        select _client, _canonical_id, (row_number() over (order by _client, _canonical_id) - 1) // {PAGE_RECORDS} as page
+        from ({current_golden(tables, client, "g._client, g._canonical_id", where)}){cut}""")
+    row = session.duck.execute("select coalesce(max(page), 0) + 1 from read_ids").fetchone()
+    return int(row[0]) if row else 1
 
 
 def find_records(session: Session, scope: ClientScope, model: str, key: str) -> tuple[RecordPlace, ...]:
