@@ -180,6 +180,7 @@ def test_a_changed_mapping_is_sent(ledger: Path) -> None:
     assert treaty("verify", "--project", ledger).status == 0
 
 
+@pytest.mark.slow
 def test_a_narrower_where_takes_records_back(ledger: Path) -> None:
     """A record that the changed mapping leaves out is deleted from the sink, and comes back when it is let in again."""
     run(ledger)
@@ -202,6 +203,7 @@ def test_what_waits_is_not_lost_when_a_later_version_looks_the_same(ledger: Path
     assert {"coalesced": 1} == run(ledger)
 
 
+@pytest.mark.slow
 def test_a_key_that_passes_to_another_record(ledger: Path) -> None:
     """The sink's row of a key goes to the record that has the key now, above the version that the other record left behind."""
     (ledger / "systems/store.yaml").write_text((ledger / "systems/store.yaml").read_text(encoding="utf-8") + SNAPSHOT, encoding="utf-8")
@@ -238,7 +240,7 @@ def test_a_changed_key_leaves_no_row_behind(ledger: Path) -> None:
     assert treaty("verify", "--project", ledger).status == 0
 
 
-@pytest.mark.parametrize("missing", ["null", "quarantine after 1s"])
+@pytest.mark.parametrize("missing", ["null", pytest.param("quarantine after 1s", marks=pytest.mark.slow)])
 def test_a_missing_target(ledger: Path, missing: str) -> None:
     """A reference without a target is sent and shown as its relationship says, and as it is once the target comes."""
     decision = (

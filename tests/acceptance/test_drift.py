@@ -63,7 +63,7 @@ def spelled(paths: list[str]) -> set[str]:
     return {path.replace("/", ".") for path in paths}
 
 
-@pytest.mark.parametrize("at_once", [False, True], ids=["one-file-rewritten", "many-files-in-one-run"])
+@pytest.mark.parametrize("at_once", [pytest.param(False, id="one-file-rewritten", marks=pytest.mark.slow), pytest.param(True, id="many-files-in-one-run")])
 def test_real_payloads(landed: Callable[..., list[Any]], at_once: bool) -> None:
     """Nine versions of real payloads: each path added, removed or changed is reported with its kinds, and none is invented."""
     truth = truth_of("stripe-fixtures")
@@ -90,6 +90,7 @@ def payload_of(path: Path) -> dict[str, Any]:
     return {name: {key: example_of(each) for key, each in (schema.get("properties") or {}).items()} for name, schema in schemas.items()}
 
 
+@pytest.mark.slow
 def test_real_schemas(landed: Callable[..., list[Any]]) -> None:
     """Five versions of a real interface: payloads made by its schemas differ in just the paths that the schemas do, and in the kinds that JSON has.
 

@@ -74,7 +74,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("policy", POLICIES)
+@pytest.mark.parametrize("policy", [pytest.param(each, marks=() if each in ("quarantine", "freeze") else pytest.mark.slow) for each in POLICIES])
 def test_policy(run: Callable[..., dict[str, Any]], project: Path, policy: str) -> None:
     """A new path and a value of a new kind: what each policy lands, that it says so, that the sums hold, and that evolving later brings all in."""
     run(policy, BEFORE, BEFORE_TABLE)

@@ -102,6 +102,7 @@ def test_a_new_generation_comes_at_once(small: Path, monkeypatch: pytest.MonkeyP
     )
 
 
+@pytest.mark.slow
 def test_refused_records_stay_in_quarantine(small: Path) -> None:
     """What could not even be read keeps its state in a new generation: quarantined, or discarded."""
     land(small, "things.csv", "id;name;size\nA-1;ball;3\n")
@@ -121,6 +122,7 @@ def test_refused_records_stay_in_quarantine(small: Path) -> None:
     assert after == treaty("quarantine", "list", "--json", "--project", small).json
 
 
+@pytest.mark.slow
 def test_what_a_steward_left_out_stays_out(small: Path) -> None:
     """A record that was discarded from quarantine is not quarantined again by a new generation."""
     land(small, "things.csv", "id;name;size\nA-1;ball;3\nA-2;box;many\n")
@@ -143,6 +145,7 @@ def test_a_changed_reference_reaches_its_readers(looking_up: Path) -> None:
     assert ({"A-1": "globe", "A-2": "axe"}, 3) == (names(looking_up), generation(looking_up))
 
 
+@pytest.mark.slow
 def test_a_reference_that_nobody_reads_differently_changes_nothing(looking_up: Path) -> None:
     """Another column, or a key that no record has, makes nothing be conformed again."""
     land(looking_up, "kinds/1.csv", "kind;name;colour\nb;ball;green\nc;chest;blue\n")

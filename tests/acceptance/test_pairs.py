@@ -86,9 +86,9 @@ def run_pairs(root: Path, chosen: list[dict[str, Any]]) -> list[str]:
 
 
 def test_pairs_of_each_set_agree(tmp_path: Path) -> None:
-    """Some pairs of each set give their golden terms, alone and together."""
+    """A pair of each set gives its golden terms, alone and together."""
     every = pairs()
-    assert run_pairs(tmp_path / "p", [*every[:2], *every[3:5]]) == []
+    assert run_pairs(tmp_path / "p", [every[0], every[3]]) == []
 
 
 @pytest.mark.slow

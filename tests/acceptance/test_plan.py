@@ -176,6 +176,7 @@ The store.
 """
 
 
+@pytest.mark.slow
 def test_survivorship_equals_two_full_runs(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -210,7 +211,7 @@ def test_survivorship_equals_two_full_runs(
 
 @pytest.mark.chaos
 @pytest.mark.parametrize(
-    "point", ["plan.prepared", "apply.prepared", "apply.pre_commit", pytest.param("commit.pre_commit", marks=pytest.mark.slow), "commit.post_commit"]
+    "point", [*(pytest.param(each, marks=pytest.mark.slow) for each in ("plan.prepared", "apply.prepared", "commit.pre_commit")), "apply.pre_commit", "commit.post_commit"]
 )
 def test_killed_applies_leave_one_whole_truth(small: Path, point: str) -> None:
     """A killed apply leaves the old records whole, or once it is committed the new ones; the next run goes on from there (A1, F4)."""

@@ -26,10 +26,10 @@ def test_every_fault_point_is_registered_and_every_registered_one_is_called() ->
 
 def test_without_the_variable_nothing_happens() -> None:
     """A fault point costs a look at the environment and nothing else."""
-    started = time.perf_counter()
+    started = time.process_time()
     for _ in range(1000):
         faultpoint("commit.locked")
-    assert time.perf_counter() - started < 0.1
+    assert time.process_time() - started < 0.1
 
 
 def test_a_fault_strikes_at_its_hit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

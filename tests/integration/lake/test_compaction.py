@@ -37,7 +37,7 @@ def land_some(session: Session, number: int, begin: int = 0) -> None:
         land_all(session, csv_request(), csv_arrival(session.temp_folder, text, f"{place}.csv"))
 
 
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", [POINTS[0], *(pytest.param(each, marks=pytest.mark.slow) for each in POINTS[1:])])
 def test_killed_and_done_again(session: Session, point: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever step it stops after, every row is there; done again, few files are left and nothing lies about."""
     land_some(session, 12)

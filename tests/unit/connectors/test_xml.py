@@ -78,9 +78,9 @@ def test_a_cut_file_gives_what_stood_before(repeat: int, documents: Any) -> None
 def test_attacks_are_refused_fast(name: str, documents: Any) -> None:
     """Each document with a DOCTYPE is refused for it, at once (D8, D9)."""
     data = (ATTACKS / name).read_bytes()
-    began = time.monotonic()
+    began = time.process_time()
     _, refusals, _ = documents.one(data)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
     assert ["doctype" if b"<!DOCTYPE" in data else "no-records"] == [each.reason for each in refusals]
 
 

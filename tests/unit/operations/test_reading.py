@@ -62,9 +62,9 @@ def test_json_test_suite_through_read() -> None:
 @pytest.mark.parametrize("path", ATTACKS, ids=lambda path: path.stem)
 def test_xml_attacks_are_refused_at_once(path: Path) -> None:
     """A document with a DOCTYPE is refused in a moment; the two harmless ones of the folder are read."""
-    began = time.monotonic()
+    began = time.process_time()
     _, reasons, _ = told(read_file(path))
-    assert time.monotonic() - began < 2
+    assert time.process_time() - began < 2
     assert ([] if path.stem.startswith("simple") else ["doctype"]) == reasons
 
 
