@@ -277,13 +277,16 @@ def _has_siblings(work: Work) -> bool:
 # ---- the query and what it leaves
 
 
-def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch) -> tuple[Path, ...]:
-    """Run the conform query over chunks: ``conformed`` and ``set_aside`` become relations; return the wide files behind the first, if any."""
+def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch, *, anew: bool = False) -> tuple[Path, ...]:
+    """Run the conform query over chunks: ``conformed`` and ``set_aside`` become relations; return the wide files behind the first, if any.
+
+    ``anew`` tells that the records were conformed before, so that none of them is new and alone.
+    """
     session, duck = work.session, work.session.duck
     for name in ("conformed", "set_aside", "conformed_beside", "conform_rest", "conform_all"):
         duck.execute(f"drop view if exists {name}")
     returned = returning(work.project, work.mapping)
-    if len(chunks) == 1 and chunks[0].rows > ROWS_IN_MEMORY and not returned:
+    if len(chunks) == 1 and chunks[0].rows > ROWS_IN_MEMORY and not returned and not anew:
         return (_run_wide(work, chunks[0], batch),)
     queries = []
     for chunk in chunks:

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from treaty.lake.current import ModelTables, current_golden, effective_dispositions, latest_xref
+from treaty.lake.current import ModelTables, columns, current_golden, effective_dispositions, latest_xref
 from treaty.lake.names import golden_table, lake_table, quote_name, quote_text
 from treaty.lake.prospect import CATALOG, Prospect
 from treaty.lake.relationships import Relationship, as_read
@@ -109,6 +109,9 @@ def _golden(prospect: Prospect, model: str, relations: Sequence[Relationship], i
     session = prospect.session
     if not after and table_columns(session, golden_table(model)) is None:
         return None
+    written = prospect.written_golden(model)
+    if after and ids and written and not any(each.moves for each in relations):  # what has a new version is read from there alone: the lake is wide
+        return f"select g.* from ({written}) g where not g._deleted{ids}"
     catalog = {"catalog": CATALOG} if after else {}
     golden = current_golden(ModelTables(model, **catalog), prospect.client, where=f"not g._deleted{ids}")
     if not any(each.moves for each in relations):
@@ -176,20 +179,26 @@ def _samples(prospect: Prospect, model: str, fields: Sequence[str], relations: R
     found = duck.execute(f"select id::varchar, which from d_rows where kind = 'changed' order by id limit {MOST_SAMPLES}").fetchall()
     if found:
         ids = " and g._canonical_id in (" + ", ".join(f"{quote_text(each)}::uuid" for each, _ in found) + ")"
-        sides = []
-        for after in (False, True):
-            query = _golden(prospect, model, relations.after if after else relations.before, ids, after=after)
-            cursor = duck.execute(query or "select null::uuid as _canonical_id where false")
-            names = [each[0] for each in cursor.description]
-            sides.append({str(row[names.index("_canonical_id")]): dict(zip(names, row, strict=True)) for row in cursor.fetchall()})
-        for each, which in found:
-            moved = [name for name, differs in zip(fields, which, strict=True) if differs]
-            shown += [Sample(each, name, sides[0].get(each, {}).get(name), sides[1].get(each, {}).get(name)) for name in moved[:MOST_SAMPLES]]
+        moved = {each: [name for name, differs in zip(fields, which, strict=True) if differs][:MOST_SAMPLES] for each, which in found}
+        names = list(dict.fromkeys(name for several in moved.values() for name in several))
+        before, after = (_values(prospect, _golden(prospect, model, told, ids, after=later), names) for told, later in ((relations.before, False), (relations.after, True)))
+        shown = [Sample(each, name, before.get(each, {}).get(name), after.get(each, {}).get(name)) for each, several in moved.items() for name in several]
     kinds = {"added": (None, "added"), "removed": ("canonical", "removed"), "merged": ("canonical", "merged into another"), "split": (None, "split from another")}
-    for kind, (before, after_text) in kinds.items():
+    for kind, (was, becomes) in kinds.items():
         rows = duck.execute(f"select id::varchar from d_rows where kind = '{kind}' order by id limit {MOST_SAMPLES}").fetchall()
-        shown += [Sample(row[0], WHOLE, before, after_text) for row in rows]
+        shown += [Sample(row[0], WHOLE, was, becomes) for row in rows]
     return shown
+
+
+def _values(prospect: Prospect, query: str | None, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Return these fields of the golden records of a query, by id; only they are read, since records are wide."""
+    duck = prospect.session.duck
+    if query is None:
+        return {}
+    known = {name for name, _ in columns(duck, query)}
+    there = [name for name in names if name in known]
+    rows = duck.execute(f"select {', '.join(['_canonical_id::varchar', *map(quote_name, there)])} from ({query})").fetchall()
+    return {row[0]: dict(zip(there, row[1:], strict=True)) for row in rows}
 
 
 def _quarantine(prospect: Prospect, model: str, mapping: MovedMapping) -> tuple[int, int, int, list[Sample]]:

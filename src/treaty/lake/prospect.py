@@ -81,8 +81,13 @@ class Prospect:
 
     def rewritten(self, model: str) -> str | None:
         """Return SQL for the canonical ids of a model that get a new golden version, None where none does."""
+        written = self.written_golden(model)
+        return f"select distinct _canonical_id from ({written})" if written else None
+
+    def written_golden(self, model: str) -> str | None:
+        """Return SQL for the new golden versions of a model, deleted ones included, None where there are none; one of each id once they are netted."""
         files = [each.path for each in self.written if each.table == golden_table(model)]
-        return f"select distinct _canonical_id from read_parquet({_list(files)}, union_by_name = true)" if files else None
+        return f"select * from read_parquet({_list(files)}, union_by_name = true)" if files else None
 
     def net_golden(self, model: str, batch: Batch) -> None:
         """Make one new version of what several batches have made several of, and none where the last is what the lake has."""
