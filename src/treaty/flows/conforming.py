@@ -69,6 +69,7 @@ class Work:
     as_of: str
     references: Mapping[str, int] = field(default_factory=dict)  # how far each stream or model that is looked up or joined had come before any of it was read
     catalog: str = LAKE  # where golden records are looked up
+    kinds: Mapping[str, str] = field(default_factory=dict)  # in which types contributions are kept, where the lake's are to become wider
 
     @property
     def scope(self) -> OneClient:
@@ -162,9 +163,9 @@ def _conform_chunks(work: Work, chunks: Sequence[Chunk], cursor: CursorPosition,
     session = work.session
     batch, fence = begin_batch(work, chunks[-1], cursor.seq)
     faultpoint("conform.pre_query")
-    files = run_query(work, chunks, batch)
-    faultpoint("conform.done")
     replaces = begins and work.generation > 1
+    files = run_query(work, chunks, batch, anew=replaces)
+    faultpoint("conform.done")
     if replaces:
         _ensure_not_ruinous(work, batch, files)
     also = prepare_select(session, batch, "disposition", f"select *, {batch.number}::bigint as _batch from {LEFT_OUT}") if replaces else None
@@ -372,7 +373,8 @@ def _contribution_columns(work: Work) -> str:
     parts = [*OWN, f"{quote_text(work.mapping.name)} as _mapping", f"{work.generation}::integer as _generation"]
     parts += [f"{quote_text(system)} as _system", f"{quote_text(stream)} as _stream"]
     parts.append("list_transform(_notes, lambda n: {field: n.field, rule: n.rule, value: n.value}) as _notes")
-    parts += [quote_name(each.name) for each in work.mapping.fields]
+    kinds = work.kinds or table_columns(work.session, contribution_table(work.mapping.model)) or {}
+    parts += [f"{quote_name(each.name)}::{kinds[each.name]} as {quote_name(each.name)}" if each.name in kinds else quote_name(each.name) for each in work.mapping.fields]
     return ", ".join(parts)
 
 

@@ -33,6 +33,7 @@ from treaty.flows.moved import references_moved
 from treaty.flows.references import come_through
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.cursors import CursorPosition, Fence
+from treaty.lake.names import contribution_table
 from treaty.lake.prospect import CATALOG, Prospect
 from treaty.lake.resolve import release, resolve
 from treaty.lake.resurviving import resurvive
@@ -150,13 +151,14 @@ def _prepare(prospect: Prospect, change: Change, work: Work, chunks: list[Chunk]
     session, mapping = prospect.session, work.mapping
     replaces = work.generation > 1
     prospect.add_model(mapping.model, fields)
+    work = replace(work, kinds=prospect.columns[contribution_table(mapping.model)])
     if replaces:
         find_left_out(work)
         chunks = [replace(each, condition=f"{each.condition} and _landed_id not in (select _landed_id from {LEFT_OUT})") for each in chunks]
     batch, fence = begin_batch(work, chunks[-1], seq)
     prepared = Prepared(batch, fence, {}, mapping.name, mapping.model, work.generation)
     faultpoint("plan.pre_query")
-    files = run_query(work, chunks, batch)
+    files = run_query(work, chunks, batch, anew=replaces)
     try:
         if change.guarded and replaces:
             ensure_not_ruinous(work)

@@ -27,7 +27,7 @@ _WIDENINGS = 8
 
 
 class WidenedError(Exception):
-    """A table has got a column since files for it were prepared."""
+    """A table has got a column, or a wider one, since files for it were prepared."""
 
     def __init__(self, table: str) -> None:
         super().__init__(table)
@@ -46,6 +46,7 @@ class TableWrite:
     rows: int
     files: tuple[Path, ...] = ()
     columns: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()  # the types of the columns that the files have
     values: tuple[tuple[Any, ...], ...] = ()
     without: str = ""
 
@@ -117,20 +118,21 @@ def prepared_path(session: Session, batch: Batch, table: str) -> Path:
 def keep_file(session: Session, table: str, path: Path, rows: int) -> TableWrite:
     """Take a written Parquet file as rows of a table, on disk for good; a few flat rows become catalog rows instead.
 
-    The file may hold more columns than the table. One that holds fewer is written again with the missing ones as nulls.
+    The file may hold more columns than the table. One that holds fewer, or fewer members of one, is written again with the missing ones as nulls.
     """
     known = _known_columns(session, table)
     file = f"read_parquet({quote_text(str(path))})"
-    given = {row[0] for row in session.duck.execute(f"describe select * from {file}").fetchall()}
+    given = {row[0]: row[1] for row in session.duck.execute(f"describe select * from {file}").fetchall()}
     kept = [name for name in known if name in given]
+    narrow = any("STRUCT" in known[name] and known[name] != given[name] for name in kept)
     if is_flat(known) and rows * len(known) <= session.settings.inline_cells:
         values = tuple(session.duck.execute(f"select {', '.join(quote_name(name) for name in kept)} from {file}").fetchall())
         path.unlink()
         return TableWrite(table, rows, columns=tuple(kept), values=values)
-    if len(kept) < len(known):
+    if narrow or len(kept) < len(known):
         path = _complete(session, table, path, kept)
     sync_file(path)
-    return TableWrite(table, rows, files=(path,), columns=tuple(known))
+    return TableWrite(table, rows, files=(path,), columns=tuple(known), kinds=tuple(known.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,16 +252,16 @@ def _write(session: Session, part: Part, finished_at: datetime) -> None:
 
 
 def ensure_complete(session: Session, writes: Sequence[TableWrite]) -> None:
-    """Raise ``WidenedError`` if a table has, in the open transaction, a column that files prepared for it lack."""
-    tables = {write.table: write.columns for write in writes if write.files}
+    """Raise ``WidenedError`` if a table has, in the open transaction, a column or a wider type that files prepared for it lack."""
+    tables = {write.table: sorted(write.kinds) for write in writes if write.files}
     if not tables:
         return
     names = ", ".join(quote_text(name) for name in tables)
     rows = session.duck.execute(
-        f"select table_name, count(*) from duckdb_columns() where database_name = {quote_text(session.lake_name)} and table_name in ({names}) group by all"
+        f"select table_name, list_sort(list(data_type)) from duckdb_columns() where database_name = {quote_text(session.lake_name)} and table_name in ({names}) group by all"
     ).fetchall()
-    for table, count in rows:
-        if count != len(tables[table]):
+    for table, kinds in rows:
+        if kinds != tables[table]:
             raise WidenedError(table)
 
 
@@ -271,7 +273,8 @@ def _widened(session: Session, write: TableWrite | None, table: str) -> TableWri
     files = tuple(_complete(session, write.table, path, write.columns) for path in write.files)
     for path in files:
         sync_file(path)
-    return replace(write, files=files, columns=tuple(_known_columns(session, write.table)))
+    known = _known_columns(session, write.table)
+    return replace(write, files=files, columns=tuple(known), kinds=tuple(known.values()))
 
 
 def _complete(session: Session, table: str, path: Path, columns: Sequence[str]) -> Path:

@@ -21,6 +21,7 @@ from treaty.lake.names import golden_end_table, golden_table, lake_table, quote_
 from treaty.lake.schema import FIXED_TABLES, model_tables, table_columns
 from treaty.lake.scope import OneClient
 from treaty.lake.task import PreparedWrite
+from treaty.lake.widening import widened_type
 from treaty.sessions import Session
 
 CATALOG = "prospect"
@@ -51,16 +52,19 @@ class Prospect:
         return ModelTables(model, CATALOG)
 
     def add_model(self, model: str, fields: Mapping[str, Type]) -> None:
-        """Let a model be read with these fields; raise StopError where the lake has one of them in another type."""
+        """Let a model be read with these fields; raise StopError where the lake has one of them in a type that cannot become the new one."""
         for table, wanted in model_tables(model, fields).items():
-            known = table_columns(self.session, table) or {}
+            known = {**(table_columns(self.session, table) or {}), **self.columns.get(table, {})}
+            kinds = dict(known)
             for name, kind in wanted.items():
-                if name in known and not self._same_type(kind, known[name]):
+                wider = widened_type(self.session, known[name], kind) if name in known else kind
+                if wider is None:
                     raise StopError(
-                        f"The type of {model}.{name} has changed from {known[name]} to {kind}, and the lake keeps a column as it is.",
-                        remedy="Give the field a new name, or leave its type.",
+                        f"The type of {model}.{name} has changed from {known[name]} to {kind}, which is not wider: the lake keeps what it has.",
+                        remedy="Give the field, or the member that has changed, a new name, or leave its type.",
                     )
-            self.columns[table] = {**known, **wanted, **self.columns.get(table, {})}
+                kinds[name] = wider
+            self.columns[table] = kinds
             self._show(table)
         for table in SHARED:
             if table not in self.columns:
@@ -124,12 +128,6 @@ class Prospect:
         for each in self.written:
             each.path.unlink(missing_ok=True)
         self.session.duck.execute(f"detach database if exists {CATALOG}")
-
-    def _same_type(self, wanted: str, known: str) -> bool:
-        if wanted == known:
-            return True
-        row = self.session.duck.execute(f"select typeof(null::{wanted}) = typeof(null::{known})").fetchone()
-        return bool(row and row[0])
 
     def _whole(self, table: str, select: str) -> str:
         given = {row[0] for row in self.session.duck.execute(f"describe {select}").fetchall()}

@@ -20,6 +20,7 @@ from treaty.lake.names import (
     quote_name,
 )
 from treaty.lake.transaction import run_transaction
+from treaty.lake.widening import widened_type
 from treaty.sessions import Session
 
 Columns = Mapping[str, str]  # column → DuckDB type
@@ -116,7 +117,7 @@ def model_tables(model: str, fields: Mapping[str, Type]) -> dict[str, Columns]:
 
 
 def ensure_table(session: Session, table: str, columns: Columns) -> None:
-    """Make a table, or add the columns that it lacks. The type of a column that is there is not changed."""
+    """Make a table, or add the columns that it lacks. The type of a column that is there changes only where it can become wider."""
     if _lacks(session, table, columns):
         _refresh(session)
         if _lacks(session, table, columns):
@@ -138,7 +139,7 @@ def forget_tables(session: Session) -> None:
 
 def _lacks(session: Session, table: str, columns: Columns) -> bool:
     known = _known(session).get(table)
-    return known is None or not known.keys() >= columns.keys()
+    return known is None or any(name not in known or widened_type(session, known[name], kind) not in (known[name], None) for name, kind in columns.items())
 
 
 def _known(session: Session) -> Mapping[str, Columns]:
@@ -148,7 +149,7 @@ def _known(session: Session) -> Mapping[str, Columns]:
 
 
 def _refresh(session: Session) -> None:
-    """Read the lake's tables. They only grow, so what was read once stays true."""
+    """Read the lake's tables. They only grow: what was read once is there, in the same type or a wider one."""
     session.tables = _read_tables(session)
 
 
@@ -178,6 +179,10 @@ def _create(session: Session, table: str, columns: Columns) -> None:
     for name, kind in columns.items():
         if name not in there:
             session.duck.execute(f"alter table {lake_table(table)} add column {quote_name(name)} {kind}")
+            continue
+        wider = widened_type(session, there[name], kind)
+        if wider not in (there[name], None):
+            session.duck.execute(f"alter table {lake_table(table)} alter column {quote_name(name)} set data type {wider}")
 
 
 def _lacks_inlining(session: Session) -> bool:

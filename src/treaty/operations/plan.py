@@ -94,13 +94,13 @@ def make_plan(maker: PlanMaker, applied: AppliedFiles) -> PlanResult:
     session = maker.session
     relies = what_it_relies_on(maker, applied)
     changes = tuple(maker.changes())
+    several = maker.entangled or len({(each.what, each.id) for each in changes if each.differences}) > 1
+    together = tuple(maker.together.values()) if several else ()
     moved = moved_since(relies, what_it_relies_on(maker, applied))
     undecided = list(dict.fromkeys(maker.failures)) + [f"while it was compared, {each}" for each in moved]
     if maker.sample is not None and maker.whole:
         undecided.append(f"a sample of {maker.sample} landed records of each mapping: identity, survivorship and deliveries were not compared")
     complete = not undecided
-    several = len({(each.what, each.id) for each in changes if each.differences}) > 1
-    together = tuple(maker.together.values()) if several else ()
     plan_class = worst([*(each.change_class for each in changes), class_of_all(together)]) if complete else "unknown"
     result = PlanResult(
         f"plan-{uuid4()}", complete, plan_class, changes, find_redundant(maker.before, maker.after), find_stale(maker.before, maker.after),

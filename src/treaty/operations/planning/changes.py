@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from treaty.project.declarations import DataContract, DecisionRecord
+from treaty.project.declarations import DataContract, DecisionRecord, SchemaProperty
 from treaty.project.files import SETTINGS_FILE
 from treaty.project.loading import Project
 from treaty.project.overlays import MAIN_CLIENT, clients
@@ -150,17 +150,22 @@ def _contract_breaks(before: DataContract | None, after: DataContract | None) ->
         return []
     if after is None:
         return ["the model is in the project no more"]
-    new = {each.name: each for each in after.properties}
-    found = []
-    for each in before.properties:
-        other = new.get(each.name)
+    return list(_properties_broken(before.properties, after.properties, ""))
+
+
+def _properties_broken(before: Sequence[SchemaProperty], after: Sequence[SchemaProperty], above: str) -> Iterator[str]:
+    """Yield what of these fields, or of the members below them, is gone, of another type or required now."""
+    new = {each.name: each for each in after}
+    for each in before:
+        path, other = f"{above}{each.name}", new.get(each.name)
         if other is None:
-            found.append(f"the field {each.name} is gone")
-        elif other.type != each.type:
-            found.append(f"the type of {each.name} is {other.type}, not {each.type}")
+            yield f"the field {path} is gone"
+            continue
+        if (other.type != each.type and not (each.properties and other.properties)) or other.type.partition("<")[0] != each.type.partition("<")[0]:
+            yield f"the type of {path} is {other.type}, not {each.type}"
         elif other.required and not each.required:
-            found.append(f"{each.name} is required now")
-    return found
+            yield f"{path} is required now"
+        yield from _properties_broken(each.properties, other.properties, f"{path}.")
 
 
 def same_meaning(one: DecisionRecord, other: DecisionRecord) -> bool:

@@ -48,6 +48,7 @@ class PlanMaker:
     sample: int | None = None
     progress: Callable[[str], None] = lambda text: None
     failures: list[str] = field(default_factory=list)
+    entangled: bool = False  # several changes touch the same records: together they may do what none does alone
     _resultants: dict[tuple[int, str], ClientProject] = field(default_factory=dict)
 
     @cached_property
@@ -114,6 +115,7 @@ class PlanMaker:
         for effects in alone.values():
             for place in _places(effects[1]) if effects else ():
                 touched[place] = touched.get(place, 0) + 1
+        self.entangled = any(number > 1 for number in touched.values())
         rest = _places(self.whole) - touched.keys() or _places(self.whole)
         planned = [self._planned(each, alone.get(id(each)), touched, rest) for each in things]
         return sorted(planned, key=lambda each: (_rank(each.change_class), -sum(one.size for one in each.differences), each.what, each.id))
