@@ -127,7 +127,7 @@ def test_stale_plans_are_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -
 
 def test_identity_equals_two_full_runs(small: Path, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Other match keys merge what a lake of its own, run with them, has as one; what is applied then equals that lake, ids included."""
-    land(small, "id;name;size\nB-1;ball;5\nB-2;lid;6\nB-3;lid;8\n", "more.csv")
+    land(small, "id;name;size\nB-1;ball;5\nB-2;lid;6\nB-3;lid;8\n", "things_later.csv")
     assert treaty.run(small).ok
     edit(small, "decisions/same-thing.md", "parts: [code]", "parts: [name]")
     before = {row["_id"]: row for row in treaty.records("thing", small).to_pylist()}
