@@ -11,6 +11,7 @@ from typing import Any
 
 DOCS = Path(__file__).parents[1] / "docs"
 RESULTS = DOCS / "benchmarks.json"
+NOTES = Path(__file__).parent / "notes.md"  # what people wrote about the figures: the end of the page
 NAMES = {
     "treaty": "Treaty", "duckdb": "DuckDB SQL → DuckDB file", "polars": "Polars → Parquet file",
     "pandas": "pandas + SQLAlchemy → PostgreSQL", "dlt": "dlt, Python function → DuckDB file",
@@ -87,5 +88,5 @@ def write_report(result: dict[str, Any], *, keep: bool) -> str:
                     + ", ".join(f"`{command}` {seconds:.2f} s" for command, seconds in each["start_up_seconds"].items())
                     + ".\n"
                 )
-        (DOCS / "benchmarks.md").write_text("\n".join(parts))
+        (DOCS / "benchmarks.md").write_text("\n".join([*parts, NOTES.read_text()]))
     return f"{made}\n{start_up}"

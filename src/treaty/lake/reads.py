@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 Relations: TypeAlias = Mapping[str, Sequence[Relationship]]
 BATCH_ROWS = 10_000
-PAGE_RECORDS = 200_000  # so many records are sorted and joined at once, whatever their number
+PAGE_RECORDS = 100_000  # so many records are sorted and joined at once, whatever their number
 BITS = 62  # fired bits in a word of ``_fired``
 
 
