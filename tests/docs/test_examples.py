@@ -42,7 +42,7 @@ def cells_of_the_manual() -> list[str]:
 @pytest.mark.parametrize("cell", cells_of_the_manual())
 def test_cell_of_the_manual_can_be_read(cell: str) -> None:
     """A cell shown in the manual is one."""
-    parse_cell(cell)
+    assert parse_cell(cell) is not None
 
 
 def test_example_project_has_no_problem() -> None:

@@ -365,11 +365,15 @@ class _Folding:
 
     def _written(self, sql: str, *, last: bool = False) -> str:
         """Return SQL with the columns that do not stand by themselves written into it; those that look at the element stand if it is gone by then."""
-        used = [name for name in self._named.findall(sql) if name in self._columns]
-        if (last and self._kept) or any(name in self._kept for name in used):
-            for name in used:
+        text = self._put_in(sql)
+        if (last and self._kept) or any(name in self._kept for name in self._named.findall(text)):
+            for name in self._named.findall(sql):
                 if self._looks_at_element(self._inside.get(name, "")):
                     self._kept[name] = self._inside.pop(name)
+            text = self._put_in(sql)
+        return text
+
+    def _put_in(self, sql: str) -> str:
         return self._named.sub(lambda found: self._inside.get(found[1], found[0]), sql)
 
     def _looks_at_element(self, sql: str) -> bool:
