@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 from treaty.errors import UsageError
@@ -92,6 +93,7 @@ def _make(root: Path, packs: Sequence[str]) -> InitResult:
         raise UsageError(f"{root} is a Treaty project already.", remedy=f"Name another folder, or add packs to its {SETTINGS_FILE}.")
     for pack in packs:
         _ensure_pack(pack)
+    _ensure_apart([each for each in packs if "/" not in each])
     root.mkdir(parents=True, exist_ok=True)
     (root / SETTINGS_FILE).write_text(_settings(root.name, packs), encoding="utf-8")
     if not (root / ".gitignore").exists():
@@ -114,6 +116,22 @@ def _ensure_pack(pack: str) -> None:
     found = nearest(pack, known)
     remedy = f"Did you mean {found!r}?" if found else f"Shipped packs: {', '.join(known)}. Name your own by folder, as ./packs/{pack}."
     raise UsageError(f"There is no pack {pack!r}.", remedy=remedy)
+
+
+def _ensure_apart(packs: Sequence[str]) -> None:
+    """Raise UsageError where two shipped packs declare the same thing: the one would take the place of the other's."""
+    for first, second in combinations(packs, 2):
+        both = sorted(_declared(first) & _declared(second))
+        if both:
+            raise UsageError(
+                f"The packs {first} and {second} cannot stand in one project: both declare {', '.join(both)}.",
+                remedy="Make a project for each; two projects may deliver to the same systems.",
+            )
+
+
+def _declared(pack: str) -> set[str]:
+    folder = catalog_folder() / pack
+    return {f"{kind}/{each.stem}" for kind, suffix in SUFFIXES.items() for each in (folder / kind).glob(f"*{suffix}")}
 
 
 def _copy_template(root: Path, pack: str) -> None:

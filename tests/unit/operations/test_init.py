@@ -36,3 +36,11 @@ def test_an_unknown_pack_names_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(treaty.UsageError, match="Did you mean 'einvoice'"):
         treaty.init(tmp_path / "own", ["einvoce"])
     assert not (tmp_path / "own").exists()
+
+
+def test_packs_that_declare_the_same_are_told_apart(tmp_path: Path) -> None:
+    """Two packs of which one would take the place of what the other declares are refused by name, and nothing is made; others stand together."""
+    with pytest.raises(treaty.UsageError, match="einvoice and order cannot stand in one project: both declare systems/edifact, systems/ubl, systems/x12"):
+        treaty.init(tmp_path / "both", packs=["einvoice", "order"])
+    assert not (tmp_path / "both").exists()
+    assert ("party", "order") == treaty.init(tmp_path / "two", packs=["party", "order"]).packs
