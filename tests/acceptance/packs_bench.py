@@ -41,10 +41,11 @@ def conform_folder(project: ClientProject, mapping: str, folder: Path) -> Confor
     compiled = compile_mapping(project, mapping)
     assert [] == [str(each) for each in compiled.findings]
     system, stream = project.mappings[mapping].from_.split("/")
-    source = FilesSource(FilesConnection(folder="."), Site(root=folder))
+    streams = project.systems[system].streams
+    source = FilesSource(FilesConnection(folder="."), Site(root=folder), streams.values())
     documents: list[tuple[str, str]] = []
     refusals: list[Refusal] = []
-    for arrival in source.read(StreamRequest(system, stream, "main", project.systems[system].streams[stream], {}, {}, Limits())):
+    for arrival in source.read(StreamRequest(system, stream, "main", streams[stream], {}, {}, Limits())):
         if arrival.records is not None:
             documents += [(arrival.origin, row["payload"]) for batch in arrival.records.batches for row in batch.to_pylist()]  # type: ignore[union-attr]
         refusals += arrival.refusals

@@ -133,10 +133,11 @@ def test_rules_judge_as_the_standard_says(project: ClientProject, tmp_path: Path
 
 
 def test_documents_of_the_other_kind_are_no_refusals(project: ClientProject, tmp_path: Path) -> None:
-    """Invoices and credit notes lie in one folder: each stream takes its own, and what is neither is refused once."""
+    """Invoices and credit notes lie in one folder: each stream takes its own, and refuses what is neither, which the lake quarantines once."""
     shutil.copy(SHARED / "phax-cii2ubl/ubl21/CII_example1-CreditNote-ubl.xml", tmp_path / "note.xml")
     shutil.copy(SHARED / "phax-cii2ubl/ubl21/CII_example1-ubl.xml", tmp_path / "invoice.xml")
     (tmp_path / "other.xml").write_text("<order/>", encoding="utf-8")
     invoices, notes = (conform_folder(project, mapping, tmp_path) for mapping in ("ubl.invoices", "ubl.credit_notes"))
     assert (["invoice.xml"], ["note.xml"]) == (list(invoices.rows), list(notes.rows))
-    assert (["no-records"], []) == ([each.reason for each in invoices.refusals], [each.reason for each in notes.refusals])
+    (refused,), (again,) = invoices.refusals, notes.refusals
+    assert ("no-records", "no-records", refused.excerpt) == (refused.reason, again.reason, again.excerpt)

@@ -14,18 +14,21 @@ from treaty.project.declarations import ClientProject, EntityMapping, FieldMappi
 
 def looked_up_models(mapping: EntityMapping) -> frozenset[str]:
     """Return the models that an inbound mapping's cells look up; cells that cannot be read look up none."""
-    return frozenset(_targets(mapping.fields)) if mapping.inbound else frozenset()
+    return frozenset(name.partition(".")[0] for name in _targets(mapping.fields) if "/" not in name) if mapping.inbound else frozenset()
 
 
 def _targets(fields: Mapping[str, FieldMapping]) -> Iterator[str]:
+    """Yield the streams that fields join, and what they look up, as written: streams, models and fields of models."""
     for field in fields.values():
+        if field.with_ is not None:
+            yield field.with_
         for text in (field.cell, field.key, *field.on.values()):
             if text is not None and "lookup" in text:
                 try:
                     cell = parse_cell(text)
                 except CellError:
                     continue
-                yield from (name.partition(".")[0] for name in _looked_up(cell) if "/" not in name)
+                yield from _looked_up(cell)
         yield from _targets(field.fields)
 
 
@@ -35,6 +38,13 @@ def _looked_up(cell: Cell) -> Iterator[str]:
             yield str(cell.args[0][1].literal.value)
         for _, argument in cell.args:
             yield from _looked_up(argument)
+
+
+def read_streams(project: ClientProject) -> frozenset[str]:
+    """Return the streams, as ``system/stream``, that the running mappings of a client read: their sources, and those that they join or look up."""
+    running = [project.mappings[name] for flow in project.flows.values() for name in flow.mappings if name in project.mappings]
+    inbound = [each for each in running if each.inbound]
+    return frozenset(name for each in inbound for name in (each.from_, *_targets(each.fields)) if "/" in name)
 
 
 def identifying_field(project: ClientProject, model: str) -> str | None:

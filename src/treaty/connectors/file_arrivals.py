@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import re
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from treaty.connectors.configuration import read_configuration
-from treaty.connectors.formats.interface import FileFormat, Reading, joined_settings, load_format, part_of
+from treaty.connectors.formats.interface import FileFormat, Reading, Sibling, joined_settings, load_format, part_of
 from treaty.connectors.interface import Arrival, CsvScan, Refusal, Rows, StreamRequest
 from treaty.errors import SetAsideError, StopError
 from treaty.project.declarations import Stream
@@ -26,19 +27,37 @@ EXCERPT_BYTES = 200
 class FileSettings:
     """What a stream's ``read`` says: of the place of its files, and of their format."""
 
+    stream: Stream
     place: Any  # an instance of the connector's own declaration
     format: FileFormat
     of_format: Any  # an instance of the format's declaration
+    beside: tuple[FileSettings, ...] = ()  # of the system's other streams of this format
 
     @classmethod
-    def of(cls, stream: Stream, place: str, declaration: type) -> FileSettings:
-        """Read a stream's settings. Raises StopError for those that cannot be, or cannot go together."""
+    def of(cls, stream: Stream, place: str, declaration: type, beside: Iterable[Stream] = ()) -> FileSettings:
+        """Read a stream's settings, and those of the streams ``beside`` it. Raises StopError for those that cannot be, or cannot go together."""
         found = load_format(stream.format, place)
         joined: Any = read_configuration(joined_settings(declaration, stream.format), stream.read, f"{place}, read")
         settings = part_of(found.settings, joined)
         for message, remedy in found.check(settings, stream):
             raise StopError(f"{place}: {message}", remedy=remedy)
-        return cls(part_of(declaration, joined), found, settings)
+        others = []
+        for each in beside:
+            if each.format == stream.format and each is not stream:
+                with contextlib.suppress(StopError):  # it cannot be read, which it says itself
+                    others.append(cls.of(each, place, declaration))
+        return cls(stream, part_of(declaration, joined), found, settings, tuple(others))
+
+    def siblings(self, name: str, member: str) -> tuple[Sibling, ...]:
+        """Return the streams beside this one that read a file too, or a member of an archive."""
+        return tuple(Sibling(each.stream, each.of_format) for each in self.beside if each._takes(name, member))
+
+    def _takes(self, name: str, member: str) -> bool:
+        from treaty.connectors.archives import SEPARATOR
+        from treaty.connectors.folders import glob_expression, name_filter
+
+        within = member.rpartition(SEPARATOR)[2]
+        return name_filter(self.place.files)(name) and (not member or any(re.fullmatch(glob_expression(each), within) for each in self.place.members))
 
 
 def read_file(name: str, copy: Copy, settings: FileSettings, request: StreamRequest, spool: Path) -> Iterator[Arrival]:
@@ -84,7 +103,8 @@ def _read_one(origin: str, copy: Copy, settings: FileSettings, request: StreamRe
         if isinstance(copy.content, Path):
             spool = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=spool)))
         try:
-            reading = Reading(request.stream, request.limits, spool, refusals, stack)
+            siblings = settings.siblings(last, origin[len(last) + 1 :])
+            reading = Reading(request.stream, request.limits, spool, refusals, stack, siblings)
             records, details = settings.format.read(copy, settings.of_format, reading)
         except SetAsideError as error:
             refusals.append(Refusal(0, error.reason, f"{origin}: {error}", excerpt_of(copy)))

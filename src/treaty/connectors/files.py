@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ from treaty.connectors.formats.interface import file_formats
 from treaty.connectors.interface import Arrival, Connector, Refusal, Site, StreamDescription, StreamRequest
 from treaty.connectors.secrets import Secret
 from treaty.errors import StopError
-from treaty.project.declarations import System, declared
+from treaty.project.declarations import Stream, System, declared
 from treaty.project.formats import format_of_name
 
 if TYPE_CHECKING:
@@ -63,11 +63,13 @@ class FilesSource:
     """Reads the files of one folder, one arrival a file, in the order of their names.
 
     A file that is gone, or changes all the time it is read, is left for the next run; files whose names show that they are not
-    finished (``.part``, ``.tmp``, a leading dot) are not looked at. In a stream of snapshots each file is one.
+    finished (``.part``, ``.tmp``, a leading dot) are not looked at. In a stream of snapshots each file is one. Of a file that several of the
+    system's ``streams`` read, each takes what is its own.
     """
 
-    def __init__(self, connection: FilesConnection, site: Site) -> None:
+    def __init__(self, connection: FilesConnection, site: Site, streams: Iterable[Stream] = ()) -> None:
         self._folder = _folder_of(connection, site)
+        self._streams = tuple(streams)
 
     def check(self) -> None:
         """Prove that the folder is there."""
@@ -86,7 +88,7 @@ class FilesSource:
         from treaty.connectors.folders import ChangedWhileRead, discard
 
         place = f"{request.system}/{request.name}"
-        settings = FileSettings.of(request.stream, place, FilesRead)
+        settings = FileSettings.of(request.stream, place, FilesRead, self._streams)
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._folder)
             spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="treaty-", dir=request.spool)))
@@ -141,7 +143,8 @@ def _oversized(file: FoundFile, request: StreamRequest) -> Arrival:
 
 def open_files(system: System, site: Site) -> FilesSource:
     """Open the folder of a system."""
-    return FilesSource(read_configuration(FilesConnection, system.connection, f"systems/{system.name}, connection"), site)
+    connection = read_configuration(FilesConnection, system.connection, f"systems/{system.name}, connection")
+    return FilesSource(connection, site, system.streams.values())
 
 
 CONNECTOR = Connector(

@@ -6,6 +6,7 @@ children a list, of one too. The record's own name is under ``@@name``.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator, Mapping
@@ -34,18 +35,20 @@ ENCODINGS = re.compile(rb"^(utf-?8|us-ascii|ascii|iso-8859-\d{1,2}|latin-?1|wind
 
 
 def read_xml(
-    copy: Copy, *, record: str, namespaces: Mapping[str, str], limits: Limits, refusals: list[Refusal], others: tuple[str, ...] = ()
-) -> tuple[Rows, dict[str, str]]:
+    copy: Copy, *, record: str, namespaces: Mapping[str, str], limits: Limits, refusals: list[Refusal], others: tuple[str, ...] = (),
+    theirs: tuple[tuple[str, Mapping[str, str]], ...] = (),
+) -> tuple[Rows, dict[str, str]]:  # fmt: skip
     """Return the records of an XML file and what was found out. Raises SetAsideError for the file as a whole.
 
     ``record`` is the name of the record element, ``prefix:name``, or a path that ends in it (``export/invoice``); ``|`` parts
-    alternatives. A document without a record is refused, unless its root is among ``others`` (``*`` for any): then it is empty.
+    alternatives. A document without a record is refused, unless its root is among ``others`` (``*`` for any), or it holds what is
+    ``theirs``: the elements, with their prefixes, that other streams take of the same file. Then it is empty.
     Refused records are appended to ``refusals`` while the records are consumed.
     """
     with copy.open() as file:
         encoding = check_prolog(file.read(PROLOG_BYTES))
     paths, names = _spelling(record, tuple(sorted(namespaces.items())))
-    reader = _XmlRecords(paths, names, limits, refusals, others)
+    reader = _XmlRecords(paths, names, limits, refusals, others, tuple(_their_paths(theirs)))
     if isinstance(copy.content, bytes):
         return Rows(document_batches(reader.read_small(copy.content)), None), {"encoding": encoding}
     return Rows(document_batches(reader.read_large(copy)), None), {"encoding": encoding}
@@ -151,6 +154,13 @@ class RecordPaths:
             raise SetAsideError("no-records", message, remedy="Add it to `namespaces`.")
         return f"{{{uri}}}{local}" if uri else local
 
+    def find(self, root: Any) -> Iterator[Any]:
+        """Yield the records of a document."""
+        if root.tag in self.tags:
+            yield root
+        else:
+            yield from (each for each in root.iter(*self.tags) if self.match(each))
+
     def match(self, element: Any) -> bool:
         """Tell whether an element with one of the tags is a record, and not within one."""
         above = [each.tag for each in element.iterancestors()]
@@ -163,6 +173,12 @@ def _spelling(record: str, namespaces: tuple[tuple[str, str], ...]) -> tuple[Rec
     return RecordPaths(record, dict(namespaces)), Names(dict(namespaces))
 
 
+def _their_paths(theirs: tuple[tuple[str, Mapping[str, str]], ...]) -> Iterator[RecordPaths]:
+    for record, namespaces in theirs:
+        with contextlib.suppress(SetAsideError):  # its prefix is not declared, which that stream says itself
+            yield _spelling(record, tuple(sorted(namespaces.items())))[0]
+
+
 def _parser(kind: Any, **more: Any) -> Any:
     return kind(
         resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False, attribute_defaults=False,
@@ -173,9 +189,12 @@ def _parser(kind: Any, **more: Any) -> Any:
 class _XmlRecords:
     """The records of one XML file."""
 
-    def __init__(self, paths: RecordPaths, names: Names, limits: Limits, refusals: list[Refusal], others: tuple[str, ...]) -> None:
+    def __init__(
+        self, paths: RecordPaths, names: Names, limits: Limits, refusals: list[Refusal], others: tuple[str, ...], theirs: tuple[RecordPaths, ...]
+    ) -> None:
         self._paths = paths
         self._others = others
+        self._theirs = theirs
         self._names = names
         self._limits = limits
         self._refusals = refusals
@@ -190,12 +209,8 @@ class _XmlRecords:
                 return
             yield from self._read_stream(iter((data,)), data)
             return
-        if root.tag in self._paths.tags:
-            elements = iter((root,))
-        else:
-            elements = (each for each in root.iter(*self._paths.tags) if self._paths.match(each))
         locator = 0
-        for element in elements:
+        for element in self._paths.find(root):
             locator += 1
             payload = self._payload(locator, element)
             if payload is not None:
@@ -300,10 +315,11 @@ class _XmlRecords:
         except SetAsideError as error:
             self._refuse(0, error, data)
             return
-        if found in self._others or "*" in self._others:
+        if found in self._others or "*" in self._others or any(next(each.find(root), None) is not None for each in self._theirs):
             return
-        message = f"{found} is not, and holds no, {self._paths.spelled!r}."
-        remedy = "Mend the stream's `record` or `namespaces`; if it is another stream's document, name it in `read: others`."
+        wanted = " or ".join(repr(each.spelled) for each in (self._paths, *self._theirs))
+        message = f"{found} is not, and holds no, {wanted}."
+        remedy = "Mend the stream's `record` or `namespaces`, or declare a stream for it; if nobody wants such documents, name it in `read: others`."
         self._refuse(0, SetAsideError("no-records", message, remedy=remedy), data)
 
     def _refuse(self, locator: int, error: SetAsideError, data: bytes) -> None:

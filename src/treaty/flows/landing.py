@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from treaty.compiler.compiled import CompiledStream
+from treaty.compiler.lookups import read_streams
 from treaty.compiler.mapping import compile_stream
 from treaty.connectors.interface import Arrival, Cursor, Site, StreamRequest
 from treaty.connectors.registry import open_source
@@ -18,7 +19,8 @@ from treaty.lake.arrivals import LastArrival
 from treaty.lake.landing import LandingRequest, ReadingMapping, land
 from treaty.lake.names import column_name
 from treaty.lake.scope import OneClient
-from treaty.project.declarations import ClientProject
+from treaty.project.declarations import ClientProject, System
+from treaty.project.overlays import SHARED
 from treaty.sessions import Session
 
 
@@ -46,7 +48,7 @@ def extract(
     stream, compiled = project.stream(name), compile_stream(project, name)
     if stream is None or compiled is None:
         raise StopError(f"there is no stream {name!r}", remedy="Declare it in systems/, or correct the mapping.")
-    source = open_source(project.systems[system_name], site)
+    source = open_source(_as_read(project, system_name), site)
     guard = DriftGuard.of(session, project.client, name, policy) if policy != "evolve" else None
     frozen: list[StopError] = []
 
@@ -91,6 +93,15 @@ def extract(
         name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes, tuple(result.batches),
         result.repeated, next(iter(frozen), None),
     )
+
+
+def _as_read(project: ClientProject, name: str) -> System:
+    """Return a system with the streams that are read: what is another's is left to it only where that one is. Of a shared system all are."""
+    system = project.systems[name]
+    if project.client == SHARED:
+        return system
+    read = read_streams(project)
+    return replace(system, streams={each: stream for each, stream in system.streams.items() if f"{name}/{each}" in read})
 
 
 def identity_of(compiled: CompiledStream) -> Callable[[tuple[str, ...] | None], Identification]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from itertools import combinations
 from pathlib import Path, PurePosixPath
 
 from treaty.errors import UsageError
 from treaty.operations.ci import WrittenWorkflow, ensure_service, write_workflow
 from treaty.operations.descriptions import describe_system
 from treaty.operations.workspace import find_workspace
-from treaty.project.files import SETTINGS_FILE, SUFFIXES, catalog_folder, shipped_packs
+from treaty.project.files import SETTINGS_FILE, SUFFIXES, catalog_folder, project_files, shipped_packs
 from treaty.project.findings import nearest
-from treaty.project.loading import Project, load_project
+from treaty.project.loading import Project, load_project, load_project_files
 from treaty.project.overlays import client_project, clients
 
 IGNORED = ".treaty/\n"
@@ -93,15 +92,15 @@ def _make(root: Path, packs: Sequence[str]) -> InitResult:
         raise UsageError(f"{root} is a Treaty project already.", remedy=f"Name another folder, or add packs to its {SETTINGS_FILE}.")
     for pack in packs:
         _ensure_pack(pack)
-    _ensure_apart([each for each in packs if "/" not in each])
+    settings = _settings(root.name, packs)
+    _ensure_apart(root, settings)
     root.mkdir(parents=True, exist_ok=True)
-    (root / SETTINGS_FILE).write_text(_settings(root.name, packs), encoding="utf-8")
+    (root / SETTINGS_FILE).write_text(settings, encoding="utf-8")
     if not (root / ".gitignore").exists():
         (root / ".gitignore").write_text(IGNORED, encoding="utf-8")
     for name in SUFFIXES:
         (root / name).mkdir(exist_ok=True)
-    for pack in packs:
-        _copy_template(root, pack)
+    _copy_templates(root, packs)
     project = load_project(root)
     inboxes = tuple(dict.fromkeys(_inboxes(project)))
     for inbox in inboxes:
@@ -118,32 +117,29 @@ def _ensure_pack(pack: str) -> None:
     raise UsageError(f"There is no pack {pack!r}.", remedy=remedy)
 
 
-def _ensure_apart(packs: Sequence[str]) -> None:
-    """Raise UsageError where two shipped packs declare the same thing: the one would take the place of the other's."""
-    for first, second in combinations(packs, 2):
-        both = sorted(_declared(first) & _declared(second))
-        if both:
-            raise UsageError(
-                f"The packs {first} and {second} cannot stand in one project: both declare {', '.join(both)}.",
-                remedy="Make a project for each; two projects may deliver to the same systems.",
-            )
+def _ensure_apart(root: Path, settings: str) -> None:
+    """Raise UsageError where packs say different things under one name: the one would take the place of the other's."""
+    found = next((each for each in load_project_files(project_files(root, settings.encode())).findings if each.code == "packs-disagree"), None)
+    if found is not None:
+        message = f"These packs cannot stand in one project: {found.message}. See {found.position}."
+        raise UsageError(message, remedy=found.remedy)
 
 
-def _declared(pack: str) -> set[str]:
-    folder = catalog_folder() / pack
-    return {f"{kind}/{each.stem}" for kind, suffix in SUFFIXES.items() for each in (folder / kind).glob(f"*{suffix}")}
-
-
-def _copy_template(root: Path, pack: str) -> None:
-    """Copy what a pack gives a new project, all but its settings; nothing that is there is written over."""
-    folder = (Path(pack).expanduser().resolve() if "/" in pack else catalog_folder() / pack) / "template"
-    for source in sorted(folder.rglob("*")):
-        target = root / source.relative_to(folder)
-        if source.is_dir():
-            target.mkdir(parents=True, exist_ok=True)
-        elif source.name != SETTINGS_FILE and not target.exists():
+def _copy_templates(root: Path, packs: Sequence[str]) -> None:
+    """Copy what packs give a new project, all but their settings; a README of several is joined, and nothing that is there is written over."""
+    given: dict[Path, bytes] = {}
+    for pack in packs:
+        folder = (Path(pack).expanduser().resolve() if "/" in pack else catalog_folder() / pack) / "template"
+        for source in sorted(each for each in folder.rglob("*") if each.is_file() and each.name != SETTINGS_FILE):
+            target, content = root / source.relative_to(folder), source.read_bytes()
+            if target not in given:
+                given[target] = content
+            elif source.stem == "README" and content not in given[target]:
+                given[target] += content
+    for target, content in given.items():
+        if not target.exists():
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(source.read_bytes())
+            target.write_bytes(content)
 
 
 def _settings(name: str, packs: Sequence[str]) -> str:

@@ -47,6 +47,13 @@ def collect_files(root: Path, findings: Findings) -> dict[str, bytes]:
     return files
 
 
+def project_files(root: Path, settings: bytes) -> dict[str, bytes]:
+    """Return the files of a project that would be in folder ``root`` with these settings and nothing of its own: its packs'."""
+    files = {SETTINGS_FILE: settings}
+    _collect_packs(root, files, "", files, Findings(), ())
+    return files
+
+
 def _folder_files(root: Path, prefix: str, findings: Findings) -> dict[str, bytes]:
     found = {f"{prefix}{SETTINGS_FILE}": (root / SETTINGS_FILE).read_bytes()}
     for entry in sorted(root.iterdir()):
@@ -140,6 +147,27 @@ def pack_order(files: Mapping[str, bytes]) -> tuple[str, ...]:
 
     visit("", ())
     return tuple(order)
+
+
+def packs_below(files: Mapping[str, bytes], prefix: str) -> frozenset[str]:
+    """Return the names of the packs that what is at ``prefix`` builds on: the project at an empty one, a pack at ``packs/NAME/``."""
+    found: set[str] = set()
+
+    def visit(prefix: str) -> None:
+        for entry, _ in named_packs(files[f"{prefix}{SETTINGS_FILE}"], SETTINGS_FILE):
+            name = PurePosixPath(entry).name
+            if name not in found and f"packs/{name}/{SETTINGS_FILE}" in files:
+                found.add(name)
+                visit(f"packs/{name}/")
+
+    visit(prefix)
+    return frozenset(found)
+
+
+def pack_of(file: str) -> str | None:
+    """Return the name of the pack that a file of a project is of, None for the project's own."""
+    parts = PurePosixPath(file).parts
+    return parts[1] if parts[0] == "packs" and len(parts) > 2 else None
 
 
 def hash_files(files: Mapping[str, bytes]) -> str:

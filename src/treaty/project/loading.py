@@ -11,17 +11,19 @@ from typing import Any, TypeAlias, cast
 
 from treaty.project.contracts import contract_reason, read_contract
 from treaty.project.declarations import DataContract, DecisionRecord, EntityMapping, Flow, Hook, Overlay, ProjectSettings, System
-from treaty.project.files import KEEP, OVERLAY_FOLDERS, SETTINGS_FILE, SUFFIXES, collect_files, hash_files, pack_order
+from treaty.project.files import KEEP, OVERLAY_FOLDERS, SETTINGS_FILE, SUFFIXES, collect_files, hash_files, pack_of, pack_order, packs_below
 from treaty.project.findings import Finding, Findings, Position, nearest, sort_findings
 from treaty.project.hooks import find_hooks
 from treaty.project.markdown import DecisionFile, parse_decision, read_decision
-from treaty.project.merging import FileKind, mark_origin, merge_file
+from treaty.project.merging import FileKind, find_disagreements, mark_origin, merge_file
 from treaty.project.reading import read_declared
 from treaty.project.yaml import MapNode, Node, ScalarNode, parse_yaml
 
 Parsed: TypeAlias = Node | DecisionFile
 Read: TypeAlias = System | DataContract | DecisionRecord | EntityMapping | Flow
 KINDS: tuple[FileKind, ...] = ("systems", "models", "decisions", "mappings", "flows")
+BESIDE = "Let both packs say the same, or choose another name in one of them."
+BESIDE_MODEL = "A project has one model of a name: take one of the packs and map to its model what the other's systems have, or make a project for each."
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -106,6 +108,7 @@ class _Loader:
 
     def layer(self, prefix: str) -> None:
         """Lay one pack's files, or the project's own, over what is there already."""
+        known = packs_below(self.files, prefix)
         for kind in KINDS:
             for name, parsed in self.parse_all(kind, prefix):
                 below = self.standard[kind].get(name)
@@ -113,14 +116,30 @@ class _Loader:
                     self.standard[kind][name] = parsed
                     continue
                 if not _reason(parsed):
-                    setting = "the custom property 'treaty.reason'" if kind == "models" else "'reason:'"
-                    self.findings.error(
-                        "override-without-reason",
-                        f"{name!r} takes the place of a pack's and does not say why",
-                        f"Give {setting}, or choose another name.",
-                        _position(parsed),
-                    )
+                    self.disagree(kind, name, below, parsed, known)
                 self.standard[kind][name] = merge_file(kind, below, parsed)
+
+    def disagree(self, kind: FileKind, name: str, below: Parsed, parsed: Parsed, known: frozenset[str]) -> None:
+        """Report what a file says otherwise than packs do, without a reason: those that its folder builds on (``known``), or one beside it."""
+        what = f"{kind.removesuffix('s')} {name!r}"
+        for each in find_disagreements(kind, below, parsed):
+            said = f"{each.setting!r} of the {what}" if each.setting else f"the {what}"
+            there = f"{each.other.file}:{each.other.line}"
+            if pack_of(each.other.file) in known:
+                setting = "the custom property 'treaty.reason'" if kind == "models" else "'reason:'"
+                self.findings.error(
+                    "override-without-reason",
+                    f"{said} takes the place of what {there} says, and gives no reason",
+                    f"Give {setting}, or choose another name.",
+                    each.position,
+                )
+            else:
+                self.findings.error(
+                    "packs-disagree",
+                    f"{said} differs from what {there} says, and neither pack builds on the other",
+                    BESIDE_MODEL if kind == "models" else BESIDE,
+                    each.position,
+                )
 
     def parse_all(self, kind: FileKind, prefix: str) -> Iterator[tuple[str, Parsed]]:
         """Yield the files of one kind directly below ``prefix``, each with the name that it declares."""

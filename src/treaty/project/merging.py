@@ -2,15 +2,18 @@
 
 Works on YAML nodes, before they are read, so every part of the resultant keeps the file and line where it was written.
 A table merges by key; ``replace: true`` replaces it; a list and a single value replace. A system that names another connector keeps its
-streams, and nothing of how the one before reached them.
+streams, and nothing of how the one before reached them. Packs that do not build on each other may both add streams to one system; what else they
+say of one thing must be the same (:func:`find_disagreements`).
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import Literal, TypeAlias
 
 from treaty.project.declarations import EntityMapping, FieldMapping
+from treaty.project.findings import Position
 from treaty.project.markdown import DecisionFile
 from treaty.project.reading import expand
 from treaty.project.yaml import ListNode, MapNode, Node, ScalarNode
@@ -19,6 +22,8 @@ FileKind: TypeAlias = Literal["systems", "models", "decisions", "mappings", "flo
 ATOMIC = frozenset({"applies", "deletes"})  # settings that only make sense as a whole
 ROW_KEYS = {"cases": "when", "rules": "fields"}  # tables written as lists, and what tells their rows apart
 FIELD_SOURCES = ("cell", "each", "with")
+ADDABLE = ("streams", "volumes")  # of a system: a further one changes nothing for those that are there
+UNSAID = ("name", "reason")  # the name is the same already
 
 
 def merge_file(kind: FileKind, base: Node | DecisionFile, over: Node | DecisionFile) -> Node | DecisionFile:
@@ -29,6 +34,42 @@ def merge_file(kind: FileKind, base: Node | DecisionFile, over: Node | DecisionF
         return over
     base = _without(base, ("reason",))
     return _maps(_unreached(base) if kind == "systems" and _changes_connector(base, over) else base, over)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Disagreement:
+    """What one declaration says otherwise than another: the setting, empty where it is the whole, and where each says it."""
+
+    setting: str
+    position: Position
+    other: Position
+
+
+def find_disagreements(kind: FileKind, base: Node | DecisionFile, over: Node | DecisionFile) -> Iterator[Disagreement]:
+    """Yield what ``over`` says otherwise than ``base``, which it would replace; a system may have further streams without that."""
+    if kind == "systems" and isinstance(base, MapNode) and isinstance(over, MapNode):
+        yield from _disagreements(base, over, "")
+    elif _content(base) != _content(over):
+        yield Disagreement("", _place(over), _place(base))
+
+
+def _disagreements(base: MapNode, over: MapNode, above: str) -> Iterator[Disagreement]:
+    for key, item in over.items.items():
+        below, path = base.items.get(key), f"{above}{key}"
+        if isinstance(below, MapNode) and isinstance(item, MapNode):
+            yield from _disagreements(below, item, f"{path}.")
+        elif below is None and above.rstrip(".") not in ADDABLE and path not in (*ADDABLE, *UNSAID):
+            yield Disagreement(path, over.keys[key], base.position)
+        elif below is not None and below.value != item.value and path not in UNSAID:
+            yield Disagreement(path, over.keys[key], base.keys[key])
+
+
+def _content(declared: Node | DecisionFile) -> object:
+    return (declared.settings.value, declared.sections, declared.options) if isinstance(declared, DecisionFile) else declared.value
+
+
+def _place(declared: Node | DecisionFile) -> Position:
+    return declared.settings.position if isinstance(declared, DecisionFile) else declared.position
 
 
 def _changes_connector(base: MapNode, over: MapNode) -> bool:

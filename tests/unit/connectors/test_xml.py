@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import json
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from treaty.project.declarations import Limits
+from treaty.connectors.files import FilesConnection, FilesSource
+from treaty.connectors.interface import Site, StreamRequest
+from treaty.project.declarations import Limits, Stream
+from treaty.testing.sources import records_of
 
 ATTACKS = Path(__file__).parents[4] / "shared/data/conformance/xml-attacks"
 PAIRS = Path(__file__).parents[4] / "shared/data/einvoice/pairs.jsonl"
@@ -156,3 +160,28 @@ def test_invoices_keep_every_text(documents: Any) -> None:
     found = documents.arrivals()
     assert [] == [refusal for arrival, _ in found for refusal in arrival.refusals]
     assert [pair["golden"]["BT-1 number"] for pair in pairs] == [record["cbc:ID"][0]["#"].strip() for _, (record,) in found]
+
+
+def test_each_stream_takes_its_own_documents(tmp_path: Path) -> None:
+    """Of streams that read the same files each takes its own; what none takes is refused, unless one of them names it under `others`."""
+    write = {"a.xml": "<a/>", "b.xml": "<b/>", "c.xml": "<c/>", "d.xml": '<d xmlns="urn:d"/>', "in/b.xml": "<b/>"}
+    (tmp_path / "in").mkdir()
+    for name, content in write.items():
+        (tmp_path / name).write_text(content, encoding="utf-8")
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("a.xml", "<a/>")
+        archive.writestr("b.xml", "<b/>")
+    first = Stream(format="xml", record="a", namespaces={"x": "urn:d"}, read={"files": ["**/*.xml", "*.zip"], "others": ["x:d"]})
+    second = Stream(format="xml", record="b", read={"files": ["*.xml", "*.zip"], "members": "a.xml"})
+    source = FilesSource(FilesConnection(folder="."), Site(tmp_path), (first, second))
+    assert (["a.xml", "z.zip!a.xml"], ["c.xml", "in/b.xml", "z.zip!b.xml"]) == taken(source, first)
+    assert (["b.xml"], ["c.xml"]) == taken(source, second)
+
+
+def taken(source: FilesSource, stream: Stream) -> tuple[list[str], list[str]]:
+    """Return the files that a stream has records of, and those that it refuses."""
+    records, refused = [], []
+    for arrival in source.read(StreamRequest("s", "t", "main", stream, {}, {}, Limits())):
+        records += [arrival.origin] * len(records_of(arrival))
+        refused += [arrival.origin] * len(arrival.refusals)
+    return records, refused

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import treaty
+from treaty.project.loading import load_project
 
 
 def test_a_project_of_a_pack_has_its_models_and_inboxes(tmp_path: Path) -> None:
@@ -39,8 +40,16 @@ def test_an_unknown_pack_names_the_nearest(tmp_path: Path) -> None:
 
 
 def test_packs_that_declare_the_same_are_told_apart(tmp_path: Path) -> None:
-    """Two packs of which one would take the place of what the other declares are refused by name, and nothing is made; others stand together."""
-    with pytest.raises(treaty.UsageError, match="einvoice and order cannot stand in one project: both declare systems/edifact, systems/ubl, systems/x12"):
-        treaty.init(tmp_path / "both", packs=["einvoice", "order"])
+    """Two packs of which one would take the place of what the other declares are refused with the places, and nothing is made."""
+    with pytest.raises(treaty.UsageError, match=r"the model 'invoice' differs from what packs/einvoice/models/invoice.yaml:\d+ says.*packs/billing/models"):
+        treaty.init(tmp_path / "both", packs=["einvoice", "billing"])
     assert not (tmp_path / "both").exists()
-    assert ("party", "order") == treaty.init(tmp_path / "two", packs=["party", "order"]).packs
+
+
+def test_packs_may_add_streams_to_one_system(tmp_path: Path) -> None:
+    """Packs whose systems have one name, and streams of their own, stand together; the README of a folder that both read tells of both."""
+    made = treaty.init(tmp_path / "two", packs=["einvoice", "order"])
+    assert ("invoice", "order") == made.models
+    told = (made.folder / "inbox/ubl/README.md").read_text(encoding="utf-8")
+    assert ["UBL 2.1 invoices", "UBL 2.1 orders"] == [each for each in ("UBL 2.1 invoices", "UBL 2.1 orders") if each in told]
+    assert ["invoices", "credit_notes", "orders"] == list(load_project(made.folder).systems["ubl"].streams)

@@ -190,6 +190,22 @@ def test_pack_by_folder_and_override(tmp_path: Path) -> None:
     assert ["override-without-reason"] == codes(load_project(tmp_path / "p"))
 
 
+def test_packs_beside_each_other(tmp_path: Path) -> None:
+    """Packs that do not build on each other may add streams to one system, and a project too; what else differs is told with both places."""
+    write(tmp_path / "a", {"treaty.yaml": "name: a\n", "systems/a.yaml": SYSTEM, "decisions/units.md": DECISION})
+    write(tmp_path / "b", {"treaty.yaml": "name: b\n", "systems/a.yaml": SYSTEM.replace("rows:", "lines:"), "decisions/units.md": DECISION})
+    files = {"treaty.yaml": "name: p\npacks: ['../a', '../b']\n", "systems/a.yaml": "streams: {heads: {format: csv}}\n"}
+    project = load_project(write(tmp_path / "p", files))
+    assert () == project.findings
+    assert ["rows", "lines", "heads"] == list(project.systems["a"].streams)
+    write(tmp_path / "b", {"systems/a.yaml": SYSTEM.replace("csv", "json") + "owner: b\n", "decisions/units.md": DECISION.replace("accepted", "deprecated")})
+    found = load_project(tmp_path / "p").findings
+    assert ["packs-disagree"] * 3 == [each.code for each in found]
+    assert ["packs/b/decisions/units.md", "packs/b/systems/a.yaml", "packs/b/systems/a.yaml"] == [each.position.file for each in found]
+    assert ["'owner'", "'streams.rows.format'"] == sorted(each.message.partition(" of ")[0] for each in found[1:])
+    assert all(f"packs/a/{each.position.file[8:]}:" in each.message for each in found)
+
+
 def test_a_system_may_be_reached_by_another_connector(tmp_path: Path) -> None:
     """A project that reads a pack's streams by another connector keeps their keys, and nothing of how the pack reached them."""
     system = SYSTEM.replace("{format: csv}", "{format: csv, key: [ID], read: {files: '*.csv'}}")

@@ -29,9 +29,10 @@ class Wanted:
     """What a stream takes of an interchange."""
 
     record: str | None  # the type of message; None for all
-    others: tuple[str, ...]  # types that are another stream's
+    others: tuple[str, ...]  # types that are left out
     structure: Structure | None  # how messages nest, where the known way is not meant
     marks: bool  # whether wrong counts mark a message, rather than have it refused
+    theirs: tuple[str, ...] = ()  # types that other streams take of the same file
 
 
 def read_edi(
@@ -220,10 +221,11 @@ class _Interchanges:
         wanted = self._wanted
         if wanted.record is None or type_ == wanted.record:
             return True
-        if type_ in wanted.others or "*" in wanted.others:
+        if not {type_, "*"}.isdisjoint((*wanted.others, *wanted.theirs)):
             return False
-        message = f"a message of type {type_ or '(none)'} is there, and the stream takes {wanted.record}."
-        raise SetAsideError("other-message", message, remedy="Name it under `read: others` if it is another stream's.")
+        taken = " or ".join((wanted.record, *wanted.theirs))
+        message = f"a message of type {type_ or '(none)'} is there, and what is taken of this file is {taken}."
+        raise SetAsideError("other-message", message, remedy="Declare a stream for it; if nobody wants such messages, name it in `read: others`.")
 
     # ---- what is around them
 

@@ -23,7 +23,7 @@ class EdiSettings:
         "a message whose own count of segments or control number is wrong: set aside, or taken with `problems` in its record", default="refuse"
     )
     others: tuple[str, ...] = declared(
-        "types of messages in the same files that are another stream's, `*` for any: left out here, not refused", default=(), example=["ORDERS"]
+        "types of messages in the same files that no stream of the system takes, `*` for any: left out, not refused", default=(), example=["CONTRL"]
     )
     structure: str | None = declared(
         "how the segments of the messages nest, where they are of a type that Treaty does not know, or nest another way",
@@ -39,7 +39,9 @@ def read_as(syntax: str, copy: Copy, settings: EdiSettings, reading: Reading) ->
     from treaty.connectors.edi.syntaxes import SYNTAXES
 
     structure = parse_structure(settings.structure) if settings.structure else None
-    wanted = Wanted(reading.stream.record, settings.others, structure, settings.counts == "mark")
+    theirs = tuple(each.stream.record or "*" for each in reading.siblings)
+    others = (*settings.others, *(name for each in reading.siblings for name in each.settings.others if name != "*"))
+    wanted = Wanted(reading.stream.record, others, structure, settings.counts == "mark", theirs)
     return read_edi(
         copy, reading.spool, SYNTAXES[syntax], wanted=wanted, encoding=settings.encoding, limits=reading.limits, refusals=reading.refusals
     )

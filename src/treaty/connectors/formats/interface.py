@@ -25,6 +25,14 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another stream of the same system and format that reads the same file, and what it says of the format."""
+
+    stream: Stream
+    settings: Any  # an instance of the format's declaration
+
+
+@dataclass(frozen=True, slots=True)
 class Reading:
     """What a format may know while it reads one file, and where it says what it refused."""
 
@@ -33,6 +41,7 @@ class Reading:
     spool: Path  # a folder of this file's own for what is made beside it; removed when the next file is asked for
     refusals: list[Refusal]  # of single records, appended while the records are consumed
     stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)  # closed when the next file is asked for
+    siblings: tuple[Sibling, ...] = ()  # what is theirs is left to them, not refused
 
 
 Records: TypeAlias = tuple[CsvScan | Rows, Mapping[str, str]]  # and what was found out: encoding, dialect, sheet …

@@ -18,9 +18,9 @@ class XmlSettings:
     """What an XML stream may say beside ``record`` and ``namespaces``."""
 
     others: tuple[str, ...] = declared(
-        "root elements of documents in the same folder that are another stream's, `*` for any: for this one they are empty, not refused",
+        "root elements of documents in the same folder that no stream of the system takes, `*` for any: they are left out, not refused",
         default=(),
-        example=["cn:CreditNote"],
+        example=["cat:Catalogue"],
     )
 
 
@@ -29,9 +29,13 @@ def read(copy: Copy, settings: XmlSettings, reading: Reading) -> Records:
     from treaty.connectors.xml_records import read_xml
 
     stream = reading.stream
-    return read_xml(
-        copy, record=stream.record or "", namespaces=stream.namespaces, limits=reading.limits, refusals=reading.refusals, others=settings.others
+    theirs = tuple(
+        (name, each.stream.namespaces) for each in reading.siblings for name in (each.stream.record, *each.settings.others) if name and name != "*"
     )
+    return read_xml(
+        copy, record=stream.record or "", namespaces=stream.namespaces, limits=reading.limits, refusals=reading.refusals, others=settings.others,
+        theirs=theirs,
+    )  # fmt: skip
 
 
 def check(settings: XmlSettings, stream: Stream) -> list[tuple[str, str]]:

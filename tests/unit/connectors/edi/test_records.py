@@ -197,6 +197,7 @@ def test_messages_of_another_type_are_the_other_streams() -> None:
     """A stream takes the type that it names; another type is left out where it is named, and refused where it is not."""
     assert ([], ["other-message"]) == read(ORDERS, wanted=replace(ALL, record="INVOIC"))
     assert ([], []) == read(ORDERS, wanted=replace(ALL, record="INVOIC", others=("ORDERS",)))
+    assert ([], []) == read(ORDERS, wanted=replace(ALL, record="INVOIC", theirs=("ORDERS",)))
     assert (1, []) == (len(read(ORDERS, wanted=replace(ALL, record="ORDERS"))[0]), [])
 
 
