@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
 from treaty.compiler.cells import CallCell, Cell, CellError, LiteralCell, parse_cell
 from treaty.project.declarations import ClientProject, EntityMapping, FieldMapping, Flow
@@ -69,9 +70,13 @@ def mappings_in_order(project: ClientProject, names: Sequence[str]) -> list[str]
 
 def flows_in_order(project: ClientProject) -> list[Flow]:
     """Return the flows of a client so that those which make a model come before those which look it up, else in their order."""
-    makes = {name: {project.mappings[each].to for each in flow.mappings if each in project.mappings} for name, flow in project.flows.items()}
+    makes = _made(project)
     wants = {name: looked_up_in(project, flow.mappings) - makes[name] for name, flow in project.flows.items()}
     return [project.flows[name] for name in _in_order(tuple(makes), lambda name: [each for each in makes if makes[each] & wants[name]])]
+
+
+def _made(project: ClientProject) -> dict[str, set[str]]:
+    return {name: {project.mappings[each].to for each in flow.mappings if each in project.mappings} for name, flow in project.flows.items()}
 
 
 def looked_up_in(project: ClientProject, names: Iterable[str]) -> set[str]:
@@ -100,6 +105,35 @@ def find_cycles(mappings: Iterable[EntityMapping]) -> Iterator[tuple[EntityMappi
             way = _way(wants, model, mapping.to, (model,))
             if way is not None:
                 yield mapping, (mapping.to, *way)
+                break
+
+
+@dataclass(frozen=True, slots=True)
+class FlowCycle:
+    """A flow that waits for itself: which of its mappings looks up which model, and the flows on the way, itself first and last."""
+
+    flow: Flow
+    mapping: str
+    model: str
+    way: tuple[str, ...]
+
+
+def find_flow_cycles(project: ClientProject) -> Iterator[FlowCycle]:
+    """Yield each flow of a client that looks up a model made by a flow which waits for it, though no model waits for itself."""
+    makes = _made(project)
+    circular = {mapping.name for mapping, _ in find_cycles(project.mappings.values())}
+    waits: dict[str, dict[str, tuple[str, str]]] = {name: {} for name in makes}
+    for name, flow in project.flows.items():
+        for each in (each for each in flow.mappings if each in project.mappings and each not in circular):
+            for model in sorted(looked_up_models(project.mappings[each]) - makes[name]):
+                for other in (other for other in makes if model in makes[other]):
+                    waits[name].setdefault(other, (each, model))
+    before = {name: dict.fromkeys(others) for name, others in waits.items()}
+    for name, others in waits.items():
+        for other, (mapping, model) in others.items():
+            way = _way(before, other, name, (other,))
+            if way is not None:
+                yield FlowCycle(project.flows[name], mapping, model, (name, *way))
                 break
 
 

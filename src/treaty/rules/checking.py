@@ -49,6 +49,7 @@ RULES: tuple[type[Rule], ...] = (
     mappings.SinkBaseline,
     mappings.IdleMapping,
     mappings.LookupCycle,
+    mappings.FlowCycle,
     systems.DeletesWithoutKey,
     systems.TombstoneWithoutCondition,
     systems.SharedSystemNotTold,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from treaty.compiler.lookups import find_cycles
+from treaty.compiler.lookups import find_cycles, find_flow_cycles
 from treaty.project.declarations import EntityMapping, FieldMapping, SchemaProperty
 from treaty.project.findings import Finding, Severity
 from treaty.rules.calls import WrittenCell, calls_of, cells_of, decision_functions, stream_cells
@@ -218,4 +218,21 @@ class LookupCycle(Rule):
             for mapping, way in find_cycles(view.mappings.values()):
                 message = f"{mapping.name} looks up {way[1]}, and in the end itself: {' → '.join(way)}"
                 found.setdefault(mapping.name, self.finding(message, mapping.at("to")))
+        yield from found.values()
+
+
+class FlowCycle(Rule):
+    """Flows that wait for each other: each looks up a model that the other makes."""
+
+    code = "flow-cycle"
+    title = "A flow looks up a model that is made by a flow which waits for it"
+    why = "A flow runs after those that make what it looks up; in a circle, one of them reads what is not there yet, and only the next run puts it right."
+    remedy = "Put the mappings of these flows into one flow, which conforms each model before what looks it up, or give the model that is looked up a flow of its own."
+
+    def check(self, checked: CheckedProject) -> Iterator[Finding]:
+        found: dict[str, Finding] = {}
+        for view in checked.client_views.values():
+            for each in find_flow_cycles(view):
+                message = f"{each.mapping} looks up {each.model}, for which the flow in the end waits for itself: {' → '.join(each.way)}"
+                found.setdefault(each.flow.name, self.finding(message, each.flow.at("mappings")))
         yield from found.values()
