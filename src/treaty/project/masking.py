@@ -3,6 +3,7 @@
 ``function: amount(text: string) -> decimal(18,2)`` has a colon and a space inside a plain text, and
 ``key: [cac:Party[1]/cbc:ID]`` brackets inside a text of a list. Where a file is not YAML as it stands, such characters
 are replaced one for one by private ones before parsing and restored in every text after it, so all places stay right.
+A colon and a space in any other plain text stay what they are in YAML: a mistake.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ _MASKED = re.compile("[" + "".join(chr(code) for code in _UNMASK) + "]")
 _LINE = re.compile(r"^(?P<indent>\s*(?:- +)*)(?P<key>[\w./-]+|\"[^\"]*\"|'[^']*'): +(?P<value>\S.*)$")
 _BLOCK = re.compile(r"[|>][+-]?[0-9]?\s*(#.*)?$")
 _COMMENT = re.compile(r"\s#")
+_SIGNATURE = re.compile(r"[a-z_][a-z0-9_]* *\(.*\) *-> *[a-z]")
 
 
 def unmask(text: str) -> str:
@@ -24,7 +26,7 @@ def unmask(text: str) -> str:
 
 
 def mask(text: str) -> str | None:
-    """Return the text with colons in plain values and brackets in plain texts of lists masked; None if nothing was."""
+    """Return the text with colons in signatures and brackets in plain texts of lists masked; None if nothing was."""
     if any(chr(OFFSET + ord(sign)) in text for sign in SPECIAL):
         return None  # the file has such private characters of its own
     masked: list[str] = []
@@ -39,7 +41,7 @@ def mask(text: str) -> str | None:
         found = None if depth else _LINE.match(line)
         if found and found["value"][0] not in "[{\"'|>&*!%@`#":
             start = found.start("value")
-            masked.append(line[:start] + _mask_plain(found["value"]))
+            masked.append(line[:start] + _mask_signature(found["value"]))
             continue
         if found and _BLOCK.match(found["value"]):
             block = indent
@@ -56,8 +58,10 @@ def _hide(text: str, signs: str = SPECIAL) -> str:
     return "".join(chr(OFFSET + ord(sign)) if sign in signs else sign for sign in text)
 
 
-def _mask_plain(value: str) -> str:
-    """Mask colons before a space in a plain value, up to its comment."""
+def _mask_signature(value: str) -> str:
+    """Mask colons before a space in a signature, up to its comment; any other value is as it was."""
+    if not _SIGNATURE.match(value):
+        return value
     comment = _COMMENT.search(value)
     end = comment.start() if comment else len(value)
     return re.sub(r":(?=\s)", _hide(":"), value[:end]) + value[end:]

@@ -21,6 +21,9 @@ INTEGER = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 NUMBER = re.compile(r"-?(0|[1-9][0-9]*)\.[0-9]+\Z")
 NULLS = frozenset({"", "~", "null", "Null", "NULL"})
 BOOLEANS = {"true": True, "True": True, "TRUE": True, "false": False, "False": False, "FALSE": False}
+COLON_PROBLEM = "mapping values are not allowed in this context"  # libyaml's words
+COLON = ("a colon before a space, which begins a table, within a value that is not quoted", "Quote the value; where a table was meant, check indentation.")
+MEND = "Mend the line: check indentation, colons, brackets and quotes."
 MAX_DEPTH = 50
 MAX_CHARACTERS = 2_000_000
 
@@ -224,7 +227,7 @@ def parse_yaml(content: bytes | str, file: str, findings: Findings, *, first_lin
         masked = mask(text)
         again = Findings()
         parsed = _parse(masked, file, again, first_line) if masked is not None else None
-        if masked is not None and not any(each.code == "yaml-syntax" for each in again):
+        if masked is not None:
             root, problems = parsed, again
     findings.extend(problems)
     if problems and root is None:
@@ -236,14 +239,14 @@ def parse_yaml(content: bytes | str, file: str, findings: Findings, *, first_lin
 
 def _parse(text: str, file: str, findings: Findings, first_line: int) -> Node | None:
     builder = _Builder(text, file, findings, first_line)
-    remedy = "Mend the line: check indentation, colons, brackets and quotes."
     try:
         return builder.build(yaml.parse(text, Loader=yaml.CLoader))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = builder.position(mark) if mark else Position(file, first_line)
         problem = " ".join(part for part in (error.context, error.problem) if part)
-        findings.error("yaml-syntax", f"not YAML: {problem}", remedy, where)
+        message, remedy = COLON if error.problem == COLON_PROBLEM else (problem, MEND)
+        findings.error("yaml-syntax", f"not YAML: {message}", remedy, where)
     except yaml.YAMLError as error:
         where = Position(file, first_line)
         findings.error(

@@ -50,12 +50,24 @@ def test_scalars(text: str, value: Any) -> None:
         ("a: 1\n\tb: 2\n", "yaml-syntax", 2, 1),
         ("", "empty-file", 1, 1),
         ("a: \x07", "yaml-syntax", 1, 1),
+        ("purpose: Who is billed: the account\n", "yaml-syntax", 1, 23),
+        ("k: [a[1], b]\nf: g(x: string) -> date\nt: one: two\n", "yaml-syntax", 3, 7),
         ("[" * 60 + "]" * 60, "yaml-depth", 1, 51),
     ],
 )
 def test_refused(text: str, code: str, line: int, column: int) -> None:
     """What is more than configuration is refused at its place."""
     assert (code, line, column) in parsed(text)[1]
+
+
+def test_a_colon_in_a_value_wants_quotes() -> None:
+    """The finding on a colon in a plain value says to quote the value, and a quoted one is read."""
+    findings = Findings()
+    parse_yaml("purpose: Who is billed: the account\n", "f.yaml", findings)
+    assert ["Quote the value"] == [each.remedy[:15] for each in findings]
+    node, problems = parsed("purpose: 'Who is billed: the account'\n")
+    assert node is not None
+    assert ({"purpose": "Who is billed: the account"}, []) == (node.value, problems)
 
 
 def test_not_utf8() -> None:
