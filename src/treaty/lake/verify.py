@@ -171,7 +171,7 @@ def _states(session: Session, told: MappedStream, landed: str) -> str:
         left join ({contributed}) c on c._landed_id = l._landed_id
         left join ({effective_dispositions(tables, f"{of_mapping}{generation}")}) d on d._landed_id = l._landed_id
         left join (select _landed_id, arg_max(state, _batch) as state from {tables.table("disposition")} where {of_mapping} group by all) r
-            on r._landed_id = l._landed_id and l._op = 'refused'"""
+            on r._landed_id = l._landed_id"""
 
 
 def _shared(told: MappedStream) -> SharedStream:
