@@ -9,6 +9,7 @@ from treaty.cli.arguments import time
 from treaty.cli.explaining import print_explanation
 from treaty.cli.output import Output, Styled
 from treaty.errors import UsageError
+from treaty.operations.records import record_lines
 from treaty.project.findings import suggest
 
 SHOWN_ROWS, SHOWN_FIELDS = 50, 8  # what a table shows where nothing is said
@@ -29,15 +30,14 @@ def configure_records(parser: argparse.ArgumentParser) -> None:
 
 def do_records(arguments: argparse.Namespace, output: Output) -> int:
     """Print the golden records: JSON Lines with --json, else a table of the first fields that are filled."""
-    limit = arguments.limit if arguments.limit is not None or output.as_json else SHOWN_ROWS + 1
-    table = treaty.records(
-        arguments.model, arguments.project, environment=arguments.environment, client=arguments.client, limit=limit,
-        as_of=arguments.as_of, as_of_apply=arguments.as_of_apply,
-    )  # fmt: skip
+    asked = {
+        "environment": arguments.environment, "client": arguments.client, "as_of": arguments.as_of, "as_of_apply": arguments.as_of_apply,
+    }  # fmt: skip
     if output.as_json:
-        for batch in table.to_batches(max_chunksize=1000):
-            output.json_lines(batch.to_pylist())
+        for line in record_lines(arguments.model, arguments.project, limit=arguments.limit, **asked):
+            output.text(line)
         return 0
+    table = treaty.records(arguments.model, arguments.project, limit=SHOWN_ROWS + 1 if arguments.limit is None else arguments.limit, **asked)
     more = arguments.limit is None and table.num_rows > SHOWN_ROWS
     rows = table.slice(0, SHOWN_ROWS if more else None).to_pylist()
     fields = [name for name in table.column_names if not name.startswith("_")]

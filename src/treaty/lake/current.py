@@ -99,16 +99,14 @@ def current_contributions(tables: ModelTables, client: str | None, select: str =
 
 def latest_xref(tables: ModelTables, client: str | None, where: str = "true", source: str = "") -> str:
     """Select each member's latest cross-reference row, with ``ended`` telling whether it stands no more; ``source`` stands in for the table."""
+    mine = f"{of_client(client)} and _model = {quote_text(tables.model)}"
+    rows = f"from {source or tables.table('xref')} where {mine} and _member_id is not null and {where}"
     return f"""
-        select x._member_id, unnest(x._row), coalesce(e._batch >= x._row._batch, false) as ended from (
-            select _member_id, arg_max({{'_client': _client, '_canonical_id': _canonical_id, '_keys': _keys, '_system': _system,
-                '_stream': _stream, '_source_key': _source_key, '_matched_by': _matched_by, '_valid_from': _valid_from, '_batch': _batch}},
-                _batch) as _row
-            from {source or tables.table("xref")}
-            where {of_client(client)} and _model = {quote_text(tables.model)} and _member_id is not null and {where} group by _member_id) x
-        left join (select _member_id, _canonical_id, max(_batch) as _batch from {tables.table("xref_end")}
-                   where {of_client(client)} and _model = {quote_text(tables.model)} group by all) e
-            on e._member_id = x._member_id and e._canonical_id = x._row._canonical_id"""
+        select x._member_id, x._client, x._canonical_id, x._keys, x._system, x._stream, x._source_key, x._matched_by, x._valid_from, x._batch,
+            coalesce(e._batch >= x._batch, false) as ended
+        from (select * {rows}) x anti join (select _member_id, _batch {rows}) n on n._member_id = x._member_id and n._batch > x._batch
+        left join (select _member_id, _canonical_id, max(_batch) as _batch from {tables.table("xref_end")} where {mine} group by all) e
+            on e._member_id = x._member_id and e._canonical_id = x._canonical_id"""
 
 
 def current_golden(tables: ModelTables, client: str | None, select: str = "g.*", where: str = "true", through: int | None = None) -> str:

@@ -1,14 +1,11 @@
-"""What others read from the lake: golden records, their contributions, landed rows, and how many records each decision governs."""
+"""What others read from the lake: golden records, and how many records each decision governs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeAlias
-from uuid import UUID
+from typing import TYPE_CHECKING, TypeAlias
 
 from treaty.lake.current import (
     ModelTables,
@@ -19,11 +16,12 @@ from treaty.lake.current import (
     latest_xref,
     of_client,
 )
-from treaty.lake.names import golden_table, lake_table, landed_table, quote_name, quote_text
+from treaty.lake.json_text import json_object
+from treaty.lake.names import golden_table, quote_name, quote_text
 from treaty.lake.past import Moment
 from treaty.lake.relationships import Relationship, as_read
 from treaty.lake.schema import table_columns
-from treaty.lake.scope import ClientScope, scope_condition
+from treaty.lake.scope import ClientScope
 from treaty.sessions import Session
 
 if TYPE_CHECKING:
@@ -31,34 +29,8 @@ if TYPE_CHECKING:
 
 Relations: TypeAlias = Mapping[str, Sequence[Relationship]]
 BATCH_ROWS = 10_000
-PAGE_RECORDS = 100_000  # so many records are sorted and joined at once, whatever their number
+PAGE_ROW_GROUPS = 2  # so many records are joined at once, whatever their number
 BITS = 62  # fired bits in a word of ``_fired``
-
-
-@dataclass(frozen=True, slots=True)
-class RecordPlace:
-    """Where a golden record is: its client and its canonical id, which an alias was followed to."""
-
-    client: str
-    canonical_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class LandedRecord:
-    """One landed row with the place of its bytes."""
-
-    landed_id: str
-    client: str
-    source_key: str | None
-    op: str
-    received_at: datetime
-    columns: Mapping[str, Any]  # payload, or the source columns by their physical names
-    origin: str
-    arrival: int
-    locator: int
-    object_hash: str | None
-    object_path: str | None
-    object_start_byte: int | None
 
 
 def golden_records(
@@ -76,120 +48,82 @@ def golden_records(
     ``relations`` are the relationships of the model by client: what they say of missing targets holds for what is returned.
     ``moment`` is when, now where not given.
     """
-    return golden_reader(session, scope, model, ids=ids, limit=limit, relations=relations, moment=moment).read_all()
+    import pyarrow as pa
+
+    pages = _pages(session, scope, model, ids, limit, relations, moment)
+    return pa.concat_tables(session.duck.execute(page).to_arrow_table() for page in pages)
 
 
-def golden_reader(
+def golden_lines(
     session: Session,
     scope: ClientScope,
     model: str,
     *,
-    ids: Sequence[str] | None = None,
     limit: int | None = None,
     relations: Relations = MappingProxyType({}),
     moment: Moment | None = None,
-) -> pa.RecordBatchReader:
-    """Read what :func:`golden_records` returns in batches, so that any number of records fits; the session is busy until the last one."""
-    import pyarrow as pa
+) -> Iterator[str]:
+    """Yield what :func:`golden_records` returns as JSON, a record at a time, so that any number of records fits; the session is busy until the last one."""
+    for page in _pages(session, scope, model, None, limit, relations, moment):
+        columns = session.duck.execute(f"{page} limit 0").description
+        line = json_object((name, f"r.{quote_name(name)}", kind) for name, kind, *_ in columns)
+        for batch in session.duck.execute(f"select {line} from ({page}) r").to_arrow_reader(BATCH_ROWS):
+            yield from batch.column(0).to_pylist()
 
+
+def _pages(
+    session: Session, scope: ClientScope, model: str, ids: Sequence[str] | None, limit: int | None, relations: Relations, moment: Moment | None
+) -> list[str]:
+    """Return the queries that read the living golden records, in order, a page each: what is joined at once, whatever their number."""
     when = moment or Moment(session.clock())
     tables, client = ModelTables(model, when.catalog), client_or_none(session, scope)
     known = table_columns(session, golden_table(model))
     if known is None:
-        schema = pa.schema([("_id", pa.string()), ("_client", pa.string())])
-        return pa.RecordBatchReader.from_batches(schema, [])
+        return ["select null::varchar as _id, null::varchar as _client where false"]
     fields = "".join(f", g.{quote_name(name)}" for name in known if not name.startswith("_"))
-    pages = _page_ids(session, tables, client, ids, limit)
-    few = "true" if pages == 1 and ids is None and limit is None else "_canonical_id in (select r._canonical_id from read_ids r where r.page = {page})"
+    golden = current_golden(tables, client, f"g._canonical_id, g._client{fields}", "not g._deleted" if ids is None else f"not g._deleted and g._canonical_id in {_uuids(ids)}")
+    if any(each.moves for several in relations.values() for each in several):
+        golden = f"select * exclude (_missing) from ({as_read(session, golden, relations, when.at, when.catalog)}) where _missing is null"
+    rows, held = _hold(session, tables, client, f"{golden} order by _client, _canonical_id" + ("" if limit is None else f" limit {limit}"))
+    step = PAGE_ROW_GROUPS * session.settings.row_group_rows
 
-    def query(page: int) -> str:
-        only = few.format(page=page)
-        golden = current_golden(tables, client, f"g._canonical_id, g._client{fields}", f"not g._deleted and {only}")
-        if any(each.moves for several in relations.values() for each in several):
-            golden = f"select * exclude (_missing) from ({as_read(session, golden, relations, when.at, when.catalog)}) where _missing is null"
+    def page(first: int) -> str:
+        mine = f"place between {first} and {first + step - 1}"
         return f"""
-            with members as (
-                select * from ({latest_xref(tables, client, only)}) where not ended and coalesce(_matched_by, '') <> 'delivery'),
-            sources as (
-                select _canonical_id, list({{'system': _system, 'stream': _stream, 'source_key': _source_key}}
-                    order by _system, _stream, _source_key, _member_id) as _sources from members group by all),
-            findings as (
-                select m._canonical_id, list_sort(list_distinct(flatten(list(c._findings)))) as _findings
-                from ({current_contributions(tables, client, "c._member_id, c._findings", "len(c._findings) > 0")}) c
-                join members m on m._member_id = c._member_id group by all)
             select g._canonical_id::varchar as _id, g._client{fields}, coalesce(s._sources, []) as _sources, coalesce(f._findings, []) as _findings
-            from ({golden}) g left join sources s on s._canonical_id = g._canonical_id left join findings f on f._canonical_id = g._canonical_id
-            order by g._client, g._canonical_id"""
+            from (select * from {held} where {mine}) g
+            left join (select place, list_sort(list(source)) as _sources from read_members where {mine} group by place) s on s.place = g.place
+            left join (select place, list_sort(list_distinct(flatten(list(_findings)))) as _findings from read_findings
+                where {mine} group by place) f on f.place = g.place
+            order by g.place"""
 
-    first: pa.RecordBatchReader = session.duck.execute(query(0)).to_arrow_reader(BATCH_ROWS)
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        yield from first
-        for page in range(1, pages):
-            yield from session.duck.execute(query(page)).to_arrow_reader(BATCH_ROWS)
-
-    return pa.RecordBatchReader.from_batches(first.schema, batches())
+    return [page(first) for first in range(1, max(rows, 1) + 1, step)]
 
 
-def _page_ids(session: Session, tables: ModelTables, client: str | None, ids: Sequence[str] | None, limit: int | None) -> int:
-    """Fill ``read_ids`` with the living records that are asked for, in order and by page: a page is what is sorted and joined at once."""
-    where = "not g._deleted" if ids is None else f"not g._deleted and g._canonical_id in {_uuids(ids)}"
-    cut = "" if limit is None else f" order by _client, _canonical_id limit {limit}"
-    session.duck.execute(f"""
-        create or replace temp table read_ids as
-        select _client, _canonical_id, (row_number() over (order by _client, _canonical_id) - 1) // {PAGE_RECORDS} as page
-        from ({current_golden(tables, client, "g._client, g._canonical_id", where)}){cut}""")
-    row = session.duck.execute("select coalesce(max(page), 0) + 1 from read_ids").fetchone()
-    return int(row[0]) if row else 1
+def _hold(session: Session, tables: ModelTables, client: str | None, golden: str) -> tuple[int, str]:
+    """Hold golden records, each at its ``place`` from 1 on; return their number and what they are read from.
 
-
-def find_records(session: Session, scope: ClientScope, model: str, key: str) -> tuple[RecordPlace, ...]:
-    """Return the golden records that a canonical id (an alias is followed), a match key or a source key names; several are ambiguous."""
-    tables, client = ModelTables(model), client_or_none(session, scope)
-    if table_columns(session, golden_table(model)) is None:
-        return ()
-    try:
-        condition = f"x._member_id = '{UUID(key)}'::uuid or x._canonical_id = '{UUID(key)}'::uuid"
-    except ValueError:
-        told = quote_text(key)
-        condition = f"x._source_key = {told} or len(list_filter(x._keys, lambda k: substr(k, instr(k, ':') + 1) = {told})) > 0"
-    rows = session.duck.execute(f"""
-        select distinct x._client, x._canonical_id::varchar from ({latest_xref(tables, client)}) x
-        where not x.ended and x._system <> 'steward' and ({condition}) order by all""").fetchall()
-    return tuple(RecordPlace(*row) for row in rows)
-
-
-def contributions_of(session: Session, scope: ClientScope, model: str, canonical_id: str) -> pa.Table:
-    """Return the current contributions of a golden record, oldest member first, with ``_id`` of the record."""
-    tables, client = ModelTables(model), client_or_none(session, scope)
-    members = f"select _member_id from ({latest_xref(tables, client)}) where not ended and _canonical_id = {_uuids([canonical_id])[1:-1]}"
-    where = f"c._member_id in ({members})"
-    table: pa.Table = session.duck.execute(f"""
-        select {quote_text(canonical_id)} as _id, * replace (_landed_id::varchar as _landed_id, _member_id::varchar as _member_id)
-        from ({current_contributions(tables, client, where=where)}) order by _received_at, _landed_id""").to_arrow_table()
-    return table
-
-
-def landed_record(session: Session, scope: ClientScope, system: str, stream: str, landed_id: str) -> LandedRecord | None:
-    """Return one landed row and where its bytes are kept, or None."""
-    table = landed_table(system, stream)
-    if table_columns(session, table) is None:
-        return None
-    cursor = session.duck.execute(f"""
-        select l.*, r.origin, r.arrival, o._hash as object_hash, o.path, o.start_byte
-        from (select * from {lake_table(table)} where {scope_condition(session, scope)} and _landed_id = {_uuids([landed_id])[1:-1]}) l
-        left join {lake_table("receipt")} r on r._receipt_id = l._receipt_id and r._client = l._client
-        left join {lake_table("object")} o on o._hash = r.object_hash and o._client = l._client limit 1""")
-    names = [each[0] for each in cursor.description]
-    found = cursor.fetchone()
-    if found is None:
-        return None
-    row = dict(zip(names, found, strict=True))
-    columns = {name: value for name, value in row.items() if name == "payload" or name.startswith("c_")}
-    return LandedRecord(
-        str(row["_landed_id"]), row["_client"], row["_source_key"], row["_op"], row["_received_at"], columns, row["origin"],
-        row["arrival"], row["_locator"], row["object_hash"], row["path"], row["start_byte"],
-    )  # fmt: skip
+    ``read_members`` and ``read_findings`` hold what belongs to the record at each place. All is in order, so that a page of it is read alone.
+    """
+    duck, file = session.duck, quote_text(str(session.temp_folder / "golden.parquet"))
+    with session.spilling():
+        duck.execute(f"""
+            copy (select row_number() over () as place, * from ({golden}))
+            to {file} (format parquet, row_group_size {session.settings.row_group_rows})""")
+    held = f"read_parquet({file})"
+    wanted = f"_canonical_id in (select r._canonical_id from {held} r)"
+    with session.joins_as_written():  # whose right sides are the narrow ones
+        duck.execute(f"""
+            create or replace temp table read_members as
+            select g.place, m._member_id, {{'system': m._system, 'stream': m._stream, 'source_key': m._source_key}} as source
+            from ({latest_xref(tables, client, wanted)}) m join {held} g on g._canonical_id = m._canonical_id
+            where not m.ended and coalesce(m._matched_by, '') <> 'delivery' order by g.place""")
+        duck.execute(f"""
+            create or replace temp table read_findings as
+            select m.place, c._findings from ({current_contributions(tables, client, "c._member_id, c._findings", "len(c._findings) > 0")}) c
+            join read_members m on m._member_id = c._member_id order by m.place""")
+    row = duck.execute(f"select count(*) from {held}").fetchone()
+    return int(row[0]) if row else 0, held
 
 
 def decision_counts(session: Session, scope: ClientScope, model: str) -> dict[str, tuple[int, int]]:

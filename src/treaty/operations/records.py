@@ -1,8 +1,9 @@
-"""``records``: the golden records of a model, as an Arrow table, now or as they were."""
+"""``records``: the golden records of a model, as an Arrow table or as JSON, now or as they were."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,9 @@ from treaty.project.findings import nearest
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from treaty.lake.past import Moment
+    from treaty.lake.relationships import Relationship
+    from treaty.lake.scope import ClientScope
     from treaty.sessions import Session
 
 
@@ -39,41 +43,58 @@ def records(
     Raises:
         UsageError: there is no such model, client or apply, nothing had run yet, or the time is to come or without a zone.
     """
-    workspace = find_workspace(project, environment)
-    if as_of is not None or as_of_apply is not None:
-        return _past_records(workspace, model, client, limit, as_of, as_of_apply)
-    workspace.ensure_client(client)
-    ensure_model(workspace, model)
-    workspace.ensure_ran()
     from treaty.lake.reads import golden_records
-    from treaty.lake.relationships import relationships
-    from treaty.operations.applied import open_applied
 
-    with workspace.open() as session:
-        applied = open_applied(session)
-        relations = {each: relationships(applied.of_client(each), model) for each in ([client] if client else applied.clients)}
-        return golden_records(session, workspace.scope(client, "records"), model, limit=limit, relations=relations)
+    with _opened(model, project, environment, client, as_of, as_of_apply) as (session, scope, relations, moment):
+        return golden_records(session, scope, model, limit=limit, relations=relations, moment=moment)
 
 
-def _past_records(workspace: Workspace, model: str, client: str | None, limit: int | None, as_of: datetime | None, as_of_apply: str | None) -> pa.Table:
-    """Return the records of a time, by the project that was applied then: its models, its clients, its relationships."""
+def record_lines(
+    model: str,
+    project: Folder = None,
+    *,
+    environment: str | None = None,
+    client: str | None = None,
+    limit: int | None = None,
+    as_of: datetime | None = None,
+    as_of_apply: str | None = None,
+) -> Iterator[str]:
+    """Yield what :func:`records` returns as JSON, one record a text, with the memory of a few of them; see there."""
+    from treaty.lake.reads import golden_lines
+
+    with _opened(model, project, environment, client, as_of, as_of_apply) as (session, scope, relations, moment):
+        yield from golden_lines(session, scope, model, limit=limit, relations=relations, moment=moment)
+
+
+@contextmanager
+def _opened(
+    model: str, project: Folder, environment: str | None, client: str | None, as_of: datetime | None, as_of_apply: str | None
+) -> Iterator[tuple[Session, ClientScope, Mapping[str, Sequence[Relationship]], Moment | None]]:
+    """Open the lake for reading a model: whose records, by which relationships, and as of when (None: now)."""
+    workspace = find_workspace(project, environment)
     if as_of is not None and as_of_apply is not None:
         raise UsageError("Both a time and an apply are given.", remedy="Give one of them.")
+    past = as_of is not None or as_of_apply is not None
+    if not past:
+        workspace.ensure_client(client)
+        ensure_model(workspace, model)
     workspace.ensure_ran()
     from treaty.lake.past import open_past
-    from treaty.lake.reads import golden_records
     from treaty.lake.relationships import relationships
-    from treaty.operations.applied import open_applied_by
+    from treaty.operations.applied import open_applied, open_applied_by
 
     with workspace.open() as session:
-        at = _time_of(session, as_of_apply) if as_of is None else _ensure_past(as_of, session.clock())
-        applied = open_applied_by(session, at)
-        _ensure_known("model", model, applied.project.models)
-        if client is not None:
-            _ensure_known("client", client, applied.clients)
+        at = None
+        if past:
+            at = _time_of(session, as_of_apply) if as_of is None else _ensure_past(as_of, session.clock())
+        applied = open_applied(session) if at is None else open_applied_by(session, at)
+        if at is not None:
+            _ensure_known("model", model, applied.project.models)
+            if client is not None:
+                _ensure_known("client", client, applied.clients)
         relations = {each: relationships(applied.of_client(each), model) for each in ([client] if client else applied.clients)}
-        with open_past(session, at, applied.project.models) as moment:
-            return golden_records(session, workspace.scope(client, "records"), model, limit=limit, relations=relations, moment=moment)
+        with nullcontext() if at is None else open_past(session, at, applied.project.models) as moment:
+            yield session, workspace.scope(client, "records"), relations, moment
 
 
 def _time_of(session: Session, apply_id: str | None) -> datetime:

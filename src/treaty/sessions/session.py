@@ -139,6 +139,16 @@ class Session:
         finally:
             self.duck.execute(f"set threads = {self.settings.threads}")
 
+    @contextmanager
+    def spilling(self) -> Iterator[None]:
+        """Run a query that may not fit in memory in one thread and two thirds of the memory: it is no faster with more of either."""
+        self.duck.execute(f"set memory_limit = '{self.limits.memory_megabytes * 2 // 3}MB'")
+        try:
+            with self.in_one_thread():
+                yield
+        finally:
+            self.duck.execute(f"set memory_limit = '{self.limits.memory_megabytes}MB'")
+
     def roll_back(self) -> None:
         """End the engine's open transaction, if there still is one."""
         from treaty.sessions.duckdb import roll_back

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from plain_lake import member
 from real_lake import SCOPE, RealLake, Row
 
 from treaty.lake.quarantine import discard_records, open_records, quarantine_groups, quarantine_records
-from treaty.lake.reads import contributions_of, decision_counts, find_records, golden_records, landed_record
+from treaty.lake.reads import decision_counts, golden_lines, golden_records
 from treaty.lake.scope import AllClients, OneClient
 from treaty.lake.verify import MappedStream, verify
+from treaty.operations.shapes import dump
 from treaty.sessions import Session
 
 STREAMS = [MappedStream("main", "crm/s", "crm.s", "thing"), MappedStream("main", "billing/s", "billing.s", "thing")]
@@ -32,16 +35,21 @@ def test_golden_records_name_their_sources(lake: RealLake, session: Session) -> 
     assert [("billing", "9"), ("crm", "1")] == [(each["system"], each["source_key"]) for each in shared["_sources"]]
     assert (7, "p", "main", []) == (shared["a"], shared["b"], shared["_client"], shared["_findings"])
     assert 1 == golden_records(session, SCOPE, "thing", ids=[shared["_id"]]).num_rows
-    assert 2 == len(contributions_of(session, SCOPE, "thing", shared["_id"]).to_pylist())
     assert 2 == golden_records(session, AllClients("test"), "thing").num_rows
     assert 0 == golden_records(session, OneClient("other"), "thing").num_rows
 
 
-def test_records_are_found_by_any_of_their_keys(lake: RealLake, session: Session) -> None:
-    """A match key, a source key, a canonical id and an alias find the same record."""
-    keys = ["x", "9", str(member("crm", "1")), str(member("billing", "9"))]
-    assert [str(member("crm", "1"))] * 4 == [find_records(session, SCOPE, "thing", key)[0].canonical_id for key in keys]
-    assert () == find_records(session, SCOPE, "thing", "nowhere")
+def test_records_are_read_page_by_page_in_their_order(lake: RealLake, session: Session) -> None:
+    """Of several pages, too, the texts are those of the table, ordered by id, each record with its own sources and findings."""
+    lake.push([Row("crm", str(number), k1=f"z{number}", a=number) for number in range(10, 15)])
+    session.settings = replace(session.settings, row_group_rows=2)
+    rows = golden_records(session, SCOPE, "thing").to_pylist()
+    assert 7 == len(rows)
+    assert rows == sorted(rows, key=lambda row: row["_id"])
+    assert [dump(row) for row in rows] == list(golden_lines(session, SCOPE, "thing"))
+    assert {str(number) for number in range(10, 15)} < {row["_sources"][-1]["source_key"] for row in rows}
+    assert [dump(row) for row in rows[:2]] == list(golden_lines(session, SCOPE, "thing", limit=2))
+    assert [] == list(golden_lines(session, SCOPE, "nothing"))
 
 
 def test_decisions_are_counted_from_current_contributions(lake: RealLake, session: Session) -> None:
@@ -96,11 +104,3 @@ def test_discarded_records_are_filtered(lake: RealLake, session: Session) -> Non
     result = verify(session, SCOPE, STREAMS)
     assert result.ok
     assert 1 == result.streams[0].dispositions["filtered"]
-
-
-def test_a_landed_record_is_read_by_its_id(lake: RealLake, session: Session) -> None:
-    """A landed row comes with its columns."""
-    found = landed_record(session, SCOPE, "crm", "s", str(lake.landed[0].landed_id))
-    assert found is not None
-    assert ("1", {"payload": "{}"}) == (found.source_key, dict(found.columns))
-    assert landed_record(session, OneClient("other"), "crm", "s", str(lake.landed[0].landed_id)) is None
