@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from treaty.lake.current import ModelTables, current_golden
 from treaty.lake.names import golden_table, quote_name, quote_text
@@ -56,18 +57,24 @@ def _of_fields(
     if not tests:
         return
     record = "count(distinct _canonical_id)" if prefix else "count(*)"
-    parts = ", ".join(
-        f"{record} filter ({each.condition}), min({each.value}) filter ({each.condition}), max({each.value}) filter ({each.condition}), "
-        f"approx_count_distinct({each.value}) filter ({each.condition})"
-        for each in tests
-    )
-    for client, *counts in session.duck.execute(f"select _client, {parts} from ({relation}) group by 1 order by 1").fetchall():
-        for number, test in enumerate(tests):
-            records, least, most, different = counts[4 * number : 4 * number + 4]
+    counted = _by_client(session, relation, [f"{record} filter ({each.condition})" for each in tests])
+    held = [(number, test) for number, test in enumerate(tests) if any(counts[number] for counts in counted.values())]
+    measures = [f"{measure}({each.value}) filter ({each.condition})" for _, each in held for measure in ("min", "max", "approx_count_distinct")]
+    samples = _by_client(session, relation, measures) if held else {}
+    for client, counts in counted.items():
+        for place, (number, test) in enumerate(held):
+            records = counts[number]
+            least, most, different = samples[client][3 * place : 3 * place + 3]
             if not records or (test.case in ("unit-mix", "currency-mix") and different < MIXED):
                 continue
             decisions = _decided(views[client], contract, test.field, test.case)
             yield ObservedEdgeCase(contract.name, client, test.field, test.case, int(records), tuple(dict.fromkeys((str(least), str(most)))), decisions)
+
+
+def _by_client(session: Session, relation: str, aggregates: Sequence[str]) -> dict[str, tuple[Any, ...]]:
+    """Return what these aggregates over a relation come to, by client."""
+    rows = session.duck.execute(f"select _client, {', '.join(aggregates)} from ({relation}) group by 1 order by 1").fetchall()
+    return {client: tuple(values) for client, *values in rows}
 
 
 def _tests(declared: SchemaProperty, prefix: str, as_of: str) -> Iterator[_Test]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from uuid import UUID
 
 from treaty.compiler.compiled import CompiledMapping
@@ -80,8 +80,8 @@ class ContributionMaker:
         relation = landed_condition(self.session, self.project.client, member.name, where)
         if name is None or relation is None:
             return None
-        left_out = self._left_out(name)
         versions = {each.landed_id: each for each in landed_versions(self.session, self.project.client, member.name, where)}
+        left_out = self._left_out(name, versions)
         for conformed in conform_again(self.session, self.compiled(name), relation, self.as_of):
             if conformed.state != "good" or conformed.landed_id in left_out:
                 if conformed.state == "quarantined" and conformed.landed_id not in left_out:
@@ -90,11 +90,12 @@ class ContributionMaker:
             return None if conformed.op == "delete" else Contribution(member, versions[conformed.landed_id], conformed, name)
         return None
 
-    def _left_out(self, mapping: str) -> set[str]:
-        """Return the landed records of a mapping that a steward left out, that were erased, or that echo a delivery."""
+    def _left_out(self, mapping: str, landed_ids: Iterable[str]) -> set[str]:
+        """Return those of these landed records that a steward left out of a mapping, that were erased, or that echo a delivery."""
         if table_columns(self.session, "disposition") is None:
             return set()
-        where = f"{scope_condition(self.session, OneClient(self.project.client))} and _mapping = {quote_text(mapping)}"
+        ids = ", ".join(f"{quote_text(each)}::uuid" for each in landed_ids) or "null"
+        where = f"{scope_condition(self.session, OneClient(self.project.client))} and _mapping = {quote_text(mapping)} and _landed_id in ({ids})"
         states = effective_dispositions(ModelTables(""), where)
         current = current_generations(ModelTables(""), self.project.client)
         rows = self.session.duck.execute(f"""

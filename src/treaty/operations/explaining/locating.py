@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from treaty.lake.current import ModelTables, latest_xref
+from treaty.lake.current import ModelTables, latest_xref, of_client
 from treaty.lake.names import lake_table, landed_table
 from treaty.lake.names import quote_text as quote
 from treaty.lake.schema import table_columns
@@ -57,22 +57,19 @@ def locate(session: Session, clients: Iterable[str], model: str, key: str) -> tu
 
 
 def _ids(session: Session, tables: ModelTables, client: str, key: str) -> list[str]:
-    condition = scope_condition(session, OneClient(client))
     try:
         wanted = quote(str(UUID(key)))
     except ValueError:
         text = quote(key)
-        where = f"(list_contains(list_transform(_keys, lambda k: substr(k, instr(k, ':') + 1)), {text}) or _source_key = {text})"
+        where = f"(_source_key = {text} or list_contains(list_transform(_keys, lambda k: substr(k, instr(k, ':') + 1)), {text}))"
         rows = session.duck.execute(
-            f"select distinct _canonical_id::varchar from ({latest_xref(tables, client)}) where {where} and _system <> 'steward' order by all"
+            f"select distinct _canonical_id::varchar from ({_latest_of(tables, client, where)}) where {where} and _system <> 'steward' order by all"
         ).fetchall()
         return [row[0] for row in rows]
     # a canonical id that was merged into another is an alias: its members tell where it went
+    members = _latest_of(tables, client, f"(_canonical_id = {wanted}::uuid or _member_id = {wanted}::uuid)")
     rows = session.duck.execute(
-        f"""select distinct x._canonical_id::varchar from ({latest_xref(tables, client)}) x
-            where x._canonical_id = {wanted}::uuid or x._member_id = {wanted}::uuid
-            or x._member_id in (select _member_id from {tables.table("xref")} where {condition} and _model = {quote(tables.model)} and _canonical_id = {wanted}::uuid)
-            order by x._canonical_id = {wanted}::uuid desc, 1"""
+        f"select distinct x._canonical_id::varchar from ({members}) x order by x._canonical_id = {wanted}::uuid desc, 1"
     ).fetchall()
     exact = [row[0] for row in rows if quote(row[0]) == wanted]
     return exact or [row[0] for row in rows]
@@ -103,12 +100,19 @@ def did_you_mean(session: Session, clients: Iterable[str], model: str, key: str)
 
 
 def _members(session: Session, tables: ModelTables, client: str, canonical_id: str) -> tuple[Member, ...]:
+    where = f"_canonical_id = {quote(canonical_id)}::uuid"
     rows = session.duck.execute(
-        f"""select _member_id::varchar, _system, _stream, _source_key, ended from ({latest_xref(tables, client)})
-            where _canonical_id = {quote(canonical_id)}::uuid order by ended, _valid_from, _member_id"""
+        f"""select _member_id::varchar, _system, _stream, _source_key, ended from ({_latest_of(tables, client, where)})
+            where {where} order by ended, _valid_from, _member_id"""
     ).fetchall()
     members = tuple(Member(*row) for row in rows)
     return tuple(each for each in members if not each.ended) or members
+
+
+def _latest_of(tables: ModelTables, client: str, where: str) -> str:
+    """Select the latest cross-reference rows of the members that have had a row of which ``where`` holds: those alone are sorted out."""
+    rows = f"select _member_id from {tables.table('xref')} where {of_client(client)} and _model = {quote(tables.model)} and {where}"
+    return latest_xref(tables, client, f"_member_id in ({rows})")
 
 
 @dataclass(frozen=True, slots=True)
