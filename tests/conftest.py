@@ -54,13 +54,13 @@ def new_database(make_new_database: Callable[[], str]) -> Callable[[], str]:
 
 
 @pytest.fixture(scope="session")
-def make_new_database(postgres: str) -> Callable[[], str]:
-    """The same for fixtures that outlive a test."""
-    from psycopg.conninfo import make_conninfo
+def make_new_database(postgres: str) -> Callable[..., str]:
+    """The same for fixtures that outlive a test; where the connection string of another database is given, a copy of that."""
+    from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-    def make() -> str:
+    def make(copied_from: str | None = None) -> str:
         name = f"empty_{next(_numbers)}"
-        make_database(postgres, name)
+        make_database(postgres, name, str(conninfo_to_dict(copied_from)["dbname"]) if copied_from else "template1")
         return make_conninfo(postgres, dbname=name)
 
     return make

@@ -10,6 +10,7 @@ from treaty.faults import faultpoint
 from treaty.flows.conforming import MAPPING, exclusively, resolving
 from treaty.flows.effects import Effects
 from treaty.flows.reconforming import Change, Prepared, model_fields_of, reconform
+from treaty.flows.shared_queries import shared_queries
 from treaty.lake.applied import AppliedFiles, next_applied_id, prepare_applied
 from treaty.lake.batches import close_batches
 from treaty.lake.commit import Part, commit_together
@@ -49,6 +50,7 @@ def apply_project(session: Session, application: Application, effects: Sequence[
         for client, model in sorted({(each.client, model) for each in effects for model in each.resolves}):
             locks.enter_context(resolving(session, client, model))
         application.ensure_fresh()
+        shared = locks.enter_context(shared_queries(session, effects))
         numbered, prospects = set(session.open_batches), list[tuple[Prospect, list[Prepared]]]()
         try:
             applied_id, at = next_applied_id(session, application.content_hash), session.clock()
@@ -57,7 +59,7 @@ def apply_project(session: Session, application: Application, effects: Sequence[
                 prospect = open_prospect(session, OneClient(each.client))
                 prospects.append((prospect, []))
                 change = Change(
-                    application.before(each.client), application.after(each.client), each, applied_id, application.as_of, at, application.guarded
+                    application.before(each.client), application.after(each.client), each, applied_id, application.as_of, at, application.guarded, shared
                 )
                 prospects[-1][1].extend(reconform(prospect, change, positions))
             faultpoint("apply.prepared")

@@ -14,7 +14,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from treaty.compiler.compiled import CompiledMapping
+from treaty.compiler.compiled import CompiledMapping, CompiledStream
 from treaty.engines.duckdb.conform import conform_sql
 from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.paths import quote_name, quote_text
@@ -129,9 +129,14 @@ def conform(work: Work) -> dict[str, int]:
         return states
 
 
+def most_rows(stream: CompiledStream) -> int:
+    """Return how many records of a stream one query conforms at most."""
+    return DOCUMENTS_A_CHUNK.get(shape_of_format(stream.format), ROWS_A_CHUNK)
+
+
 def pending_chunks(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
     """Return what landed after the cursor, cut into chunks: small batches together, one large arrival by ranges of its records."""
-    most = DOCUMENTS_A_CHUNK.get(shape_of_format(work.mapping.stream.format), ROWS_A_CHUNK)
+    most = most_rows(work.mapping.stream)
     batch, locator = int(done.get("batch", 0)), int(done.get("locator", 0))
     mine = f"_client = {quote_text(work.mapping.client)} and _op <> 'refused'"
     resumed = f" or _batch = {batch} and _locator > {locator}" if locator else ""
@@ -283,17 +288,35 @@ def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch, *, anew: bool =
 
     ``anew`` tells that the records were conformed before, so that none of them is new and alone.
     """
-    session, duck = work.session, work.session.duck
-    for name in ("conformed", "set_aside", "conformed_beside", "conform_rest", "conform_all"):
-        duck.execute(f"drop view if exists {name}")
-    returned = returning(work.project, work.mapping)
-    if len(chunks) == 1 and chunks[0].rows > ROWS_IN_MEMORY and not returned and not anew:
+    _forget(work.session)
+    returns = bool(returning(work.project, work.mapping))
+    if len(chunks) == 1 and chunks[0].rows > ROWS_IN_MEMORY and not returns and not anew:
         return (_run_wide(work, chunks[0], batch),)
     queries = []
     for chunk in chunks:
         relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
-        queries.append(conform_sql(work.mapping, relation, _inputs(work, relation)))
-    _keep(session, "conform_all", *queries)
+        queries.append(conform_sql(work.mapping, relation, inputs_over(work, relation)))
+    _keep(work.session, "conform_all", *queries)
+    _part(work, chunks)
+    return ()
+
+
+def take_conformed(work: Work, chunks: Sequence[Chunk], rows: str) -> None:
+    """Take what the conform query has made of chunks already (SQL): ``conformed`` and ``set_aside`` become relations."""
+    _forget(work.session)
+    work.session.duck.execute(f"create temp view conform_all as {rows}")
+    _part(work, chunks)
+
+
+def _forget(session: Session) -> None:
+    for name in ("conformed", "set_aside", "conformed_beside", "conform_rest", "conform_all"):
+        session.duck.execute(f"drop view if exists {name}")
+
+
+def _part(work: Work, chunks: Sequence[Chunk]) -> None:
+    """Part what was conformed into ``conformed`` and ``set_aside``."""
+    session, duck = work.session, work.session.duck
+    returned = returning(work.project, work.mapping)
     judged = "conform_all"
     landed = f"select * from {lake_table(work.table)} where " + " or ".join(f"({each.condition})" for each in chunks)
     if returned and find_echoes(session, work.mapping, returned, landed):
@@ -301,10 +324,10 @@ def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch, *, anew: bool =
             from (select *, _state = 'good' and _landed_id in (from {ECHOES}) as echo from conform_all))"""
     duck.execute(f"create temp view conformed as select {_contribution_columns(work)} from {judged} where _state = 'good'")
     duck.execute(f"create temp view set_aside as {_set_aside(work, judged)}")
-    return ()
 
 
-def _inputs(work: Work, relation: str) -> Inputs:
+def inputs_over(work: Work, relation: str) -> Inputs:
+    """Return what the conform query reads besides the landed records of a relation (SQL)."""
     lists = observed_lists(work.session.duck, work.mapping.stream, work.mapping.roots, relation)
     return inputs_of(work.session, work.mapping, work.as_of, lists, work.catalog)
 
@@ -313,7 +336,7 @@ def _run_wide(work: Work, chunk: Chunk, batch: Batch) -> Path:
     """Run the query over many rows: those that are alone go into a file that serves several tables, as they are computed."""
     session, duck, mapping = work.session, work.session.duck, work.mapping
     relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
-    inputs = _inputs(work, relation)
+    inputs = inputs_over(work, relation)
     path = prepared_path(session, batch, contribution_table(mapping.model))
     wide = ", ".join(f"{_wide(name, sql, mapping.model)} as {name}" for name, sql in WIDE_COLUMNS.items())
     first = conform_sql(mapping, f"{relation} and {_alone(work, chunk)}", inputs)

@@ -12,6 +12,7 @@ from treaty.faults import faultpoint
 from treaty.flows.effects import Effects, Positions
 from treaty.flows.intents import outbound_query
 from treaty.flows.reconforming import Change, Prepared, ensure_settled, model_fields_of, reconform
+from treaty.flows.shared_queries import SharedQueries
 from treaty.lake.batches import close_batches
 from treaty.lake.differences import Difference, MovedMapping, Relations, find_difference
 from treaty.lake.names import golden_table, landed_table
@@ -36,6 +37,7 @@ class Foresight:
     positions: Positions
     as_of: str
     at: datetime
+    shared: SharedQueries
 
 
 def foresee(foresight: Foresight, effects: Effects) -> list[Difference]:
@@ -45,7 +47,7 @@ def foresee(foresight: Foresight, effects: Effects) -> list[Difference]:
     known = SharedMappings()
     names = [each.name for each in (*effects.conform, *effects.withdraw) if each.name in running_mappings(before)]
     ensure_settled(session, before, {name: known.compile(before, name) for name in names}, foresight.positions, foresight.as_of)
-    change = Change(before, after, effects, "", foresight.as_of, foresight.at, guarded=False)
+    change = Change(before, after, effects, "", foresight.as_of, foresight.at, guarded=False, shared=foresight.shared)
     prospect = open_prospect(session, OneClient(client))
     numbered = set(session.open_batches)
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from pathlib import Path
 
 from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.lookups import mappings_in_order
@@ -27,10 +28,12 @@ from treaty.flows.conforming import (
     find_left_out,
     pending_chunks,
     run_query,
+    take_conformed,
 )
 from treaty.flows.effects import Effects, Positions
 from treaty.flows.moved import references_moved
 from treaty.flows.references import come_through
+from treaty.flows.shared_queries import SharedQueries
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.cursors import CursorPosition, Fence
 from treaty.lake.names import contribution_table
@@ -68,6 +71,7 @@ class Change:
     as_of: str
     at: datetime
     guarded: bool  # refuse what would send most records into quarantine
+    shared: SharedQueries
 
 
 def reconform(prospect: Prospect, change: Change, positions: Positions) -> list[Prepared]:
@@ -152,13 +156,20 @@ def _prepare(prospect: Prospect, change: Change, work: Work, chunks: list[Chunk]
     replaces = work.generation > 1
     prospect.add_model(mapping.model, fields)
     work = replace(work, kinds=prospect.columns[contribution_table(mapping.model)])
+    rows = change.shared.rows_of(work, chunks)
     if replaces:
         find_left_out(work)
-        chunks = [replace(each, condition=f"{each.condition} and _landed_id not in (select _landed_id from {LEFT_OUT})") for each in chunks]
+        kept = f"_landed_id not in (select _landed_id from {LEFT_OUT})"
+        chunks = [replace(each, condition=f"{each.condition} and {kept}") for each in chunks]
+        rows = f"{rows} and {kept}" if rows else None
     batch, fence = begin_batch(work, chunks[-1], seq)
     prepared = Prepared(batch, fence, {}, mapping.name, mapping.model, work.generation)
     faultpoint("plan.pre_query")
-    files = run_query(work, chunks, batch, anew=replaces)
+    files: tuple[Path, ...] = ()
+    if rows is None:
+        files = run_query(work, chunks, batch, anew=replaces)
+    else:
+        take_conformed(work, chunks, rows)
     try:
         if change.guarded and replaces:
             ensure_not_ruinous(work)

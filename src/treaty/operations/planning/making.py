@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 
 from treaty.compiler.sharing import SharedMappings
 from treaty.errors import StopError
@@ -18,6 +18,7 @@ from treaty.flows.effects import EffectFinder, Effects
 from treaty.flows.foreseeing import Foresight, foresee
 from treaty.flows.handing_over import foresee_moves, hand_over_errors
 from treaty.flows.sampling import sample
+from treaty.flows.shared_queries import shared_queries
 from treaty.lake.cursors import CursorPosition, read_cursors
 from treaty.lake.differences import Difference
 from treaty.lake.scope import AllClients
@@ -90,18 +91,18 @@ class PlanMaker:
 
     def evaluate(self, after: Project, effects: Sequence[Effects]) -> dict[Place, Difference]:
         """Return what differs by client and model; what could not be worked out goes among the failures."""
-        told = Foresight(
-            self.session, lambda client: self.resultant(self.before, client), lambda client: self.resultant(after, client), self.positions, self.as_of, self.at
-        )
         found: dict[Place, Difference] = {}
-        for each in effects:
-            self.progress(f"{each.client}: comparing {', '.join(sorted(each.models)) or 'nothing'}")
-            try:
-                differences = foresee(told, each) if self.sample is None else sample(told, each, self.sample)
-            except Exception as error:  # whatever stops a comparison, half of one is no verdict
-                self.failures.append(f"{each.client}: {getattr(error, 'message', None) or f'{type(error).__name__}: {error}'}")
-                continue
-            found |= {(one.client, one.model): one for one in differences}
+        with shared_queries(self.session, effects) as shared:
+            before, then = partial(self.resultant, self.before), partial(self.resultant, after)
+            told = Foresight(self.session, before, then, self.positions, self.as_of, self.at, shared)
+            for each in effects:
+                self.progress(f"{each.client}: comparing {', '.join(sorted(each.models)) or 'nothing'}")
+                try:
+                    differences = foresee(told, each) if self.sample is None else sample(told, each, self.sample)
+                except Exception as error:  # whatever stops a comparison, half of one is no verdict
+                    self.failures.append(f"{each.client}: {getattr(error, 'message', None) or f'{type(error).__name__}: {error}'}")
+                    continue
+                found |= {(one.client, one.model): one for one in differences}
         return found
 
     # ---- the changes
