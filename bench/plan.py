@@ -17,7 +17,10 @@ from run import AS_OF, BENCH, TREATY, Treaty, measure
 
 CHANGES = {
     "a code list (one record of twelve)": ("words-for-an-invoice-status", "  settled: paid\n", "  settled: open\n"),
-    "a spelling (two records of three)": ("order-numbers-in-capitals", "expression: upper(stated(text))", "expression: lower(stated(text))"),
+    "a spelling (two records of three)": (
+        "order-numbers-in-capitals", "expression: upper(stated(text))\nexamples:\n  - {text: \"po-12\", returns: \"PO-12\"}",
+        "expression: lower(stated(text))\nexamples:\n  - {text: \"PO-12\", returns: \"po-12\"}",
+    ),
 }
 
 

@@ -283,10 +283,11 @@ def _has_siblings(work: Work) -> bool:
 # ---- the query and what it leaves
 
 
-def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch, *, anew: bool = False) -> tuple[Path, ...]:
+def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch, *, anew: bool = False, kept: str | None = None) -> tuple[Path, ...]:
     """Run the conform query over chunks: ``conformed`` and ``set_aside`` become relations; return the wide files behind the first, if any.
 
-    ``anew`` tells that the records were conformed before, so that none of them is new and alone.
+    ``anew`` tells that the records were conformed before, so that none of them is new and alone; ``kept`` (SQL) gives contributions of
+    other records that are conformed already.
     """
     _forget(work.session)
     returns = bool(returning(work.project, work.mapping))
@@ -297,7 +298,7 @@ def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch, *, anew: bool =
         relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
         queries.append(conform_sql(work.mapping, relation, inputs_over(work, relation)))
     _keep(work.session, "conform_all", *queries)
-    _part(work, chunks)
+    _part(work, chunks, kept)
     return ()
 
 
@@ -313,7 +314,7 @@ def _forget(session: Session) -> None:
         session.duck.execute(f"drop view if exists {name}")
 
 
-def _part(work: Work, chunks: Sequence[Chunk]) -> None:
+def _part(work: Work, chunks: Sequence[Chunk], kept: str | None = None) -> None:
     """Part what was conformed into ``conformed`` and ``set_aside``."""
     session, duck = work.session, work.session.duck
     returned = returning(work.project, work.mapping)
@@ -322,7 +323,11 @@ def _part(work: Work, chunks: Sequence[Chunk]) -> None:
     if returned and find_echoes(session, work.mapping, returned, landed):
         judged = f"""(select * replace (if(echo, 'duplicate', _state) as _state, if(echo, 'echo', _reason) as _reason)
             from (select *, _state = 'good' and _landed_id in (from {ECHOES}) as echo from conform_all))"""
-    duck.execute(f"create temp view conformed as select {_contribution_columns(work)} from {judged} where _state = 'good'")
+    conformed = f"select {_contribution_columns(work)} from {judged} where _state = 'good'"
+    if kept is not None:
+        columns = ", ".join(quote_name(each) for each in _contribution_names(work))
+        conformed += f" union all by name select {columns} from ({kept})"
+    duck.execute(f"create temp view conformed as {conformed}")
     duck.execute(f"create temp view set_aside as {_set_aside(work, judged)}")
 
 

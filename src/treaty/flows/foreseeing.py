@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from treaty.compiler.compiled import CompiledMapping
 from treaty.compiler.outbound import CompiledOutbound, compile_outbound
 from treaty.compiler.sharing import SharedMappings
 from treaty.faults import faultpoint
@@ -14,6 +15,7 @@ from treaty.flows.intents import outbound_query
 from treaty.flows.reconforming import Change, Prepared, ensure_settled, model_fields_of, reconform
 from treaty.flows.shared_queries import SharedQueries
 from treaty.lake.batches import close_batches
+from treaty.lake.cursors import CursorPosition
 from treaty.lake.differences import Difference, MovedMapping, Relations, find_difference
 from treaty.lake.names import golden_table, landed_table
 from treaty.lake.prospect import CATALOG, Prospect, open_prospect
@@ -46,8 +48,10 @@ def foresee(foresight: Foresight, effects: Effects) -> list[Difference]:
     before, after = foresight.before(client), foresight.after(client)
     known = SharedMappings()
     names = [each.name for each in (*effects.conform, *effects.withdraw) if each.name in running_mappings(before)]
-    ensure_settled(session, before, {name: known.compile(before, name) for name in names}, foresight.positions, foresight.as_of)
-    change = Change(before, after, effects, "", foresight.as_of, foresight.at, guarded=False, shared=foresight.shared)
+    standing = {name: known.compile(before, name) for name in names}
+    ensure_settled(session, before, standing, foresight.positions, foresight.as_of)
+    standing = {name: each for name, each in standing.items() if _ran_as(foresight.positions.get((client, name)), each)}
+    change = Change(before, after, effects, "", foresight.as_of, foresight.at, guarded=False, shared=foresight.shared, standing=standing)
     prospect = open_prospect(session, OneClient(client))
     numbered = set(session.open_batches)
     try:
@@ -58,6 +62,11 @@ def foresee(foresight: Foresight, effects: Effects) -> list[Difference]:
     finally:
         prospect.close()
         close_batches(session, session.open_batches - numbered)
+
+
+def _ran_as(position: CursorPosition | None, mapping: CompiledMapping) -> bool:
+    """Tell whether a mapping last ran as it is compiled now: another version of Treaty may compile it otherwise."""
+    return position is not None and position.position.get("version") == mapping.version
 
 
 def _difference(prospect: Prospect, change: Change, model: str, done: Sequence[Prepared], positions: Positions) -> Difference:

@@ -6,7 +6,7 @@ changed are run.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -30,10 +30,12 @@ from treaty.flows.conforming import (
     run_query,
     take_conformed,
 )
+from treaty.flows.echoes import returning
 from treaty.flows.effects import Effects, Positions
 from treaty.flows.moved import references_moved
 from treaty.flows.references import come_through
 from treaty.flows.shared_queries import SharedQueries
+from treaty.flows.unaffected import AFFECTED, contributions_kept, find_affected, forget_affected
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.cursors import CursorPosition, Fence
 from treaty.lake.names import contribution_table
@@ -72,6 +74,7 @@ class Change:
     at: datetime
     guarded: bool  # refuse what would send most records into quarantine
     shared: SharedQueries
+    standing: Mapping[str, CompiledMapping] | None = None  # of a plan: the mappings by which all that has landed is conformed
 
 
 def reconform(prospect: Prospect, change: Change, positions: Positions) -> list[Prepared]:
@@ -166,10 +169,13 @@ def _prepare(prospect: Prospect, change: Change, work: Work, chunks: list[Chunk]
     prepared = Prepared(batch, fence, {}, mapping.name, mapping.model, work.generation)
     faultpoint("plan.pre_query")
     files: tuple[Path, ...] = ()
-    if rows is None:
-        files = run_query(work, chunks, batch, anew=replaces)
-    else:
+    if rows is not None:
         take_conformed(work, chunks, rows)
+    elif replaces and _keeps_most(change, work, chunks):
+        few = [replace(each, condition=f"{each.condition} and _landed_id in (select _landed_id from {AFFECTED})") for each in chunks]
+        run_query(work, few, batch, anew=True, kept=contributions_kept(work))
+    else:
+        files = run_query(work, chunks, batch, anew=replaces)
     try:
         if change.guarded and replaces:
             ensure_not_ruinous(work)
@@ -183,13 +189,31 @@ def _prepare(prospect: Prospect, change: Change, work: Work, chunks: list[Chunk]
         writes = [*resolved.writes, PreparedWrite("generation", f"select {row}, {work.generation}::integer as _generation, {batch.number}::bigint as _batch")]
         if replaces:
             writes.append(PreparedWrite("disposition", f"select *, {batch.number}::bigint as _batch from {LEFT_OUT}"))
-        prospect.add(batch, writes)
+        prospect.add(batch, [each for each in writes if each.table != contribution_table(mapping.model) or _read_again(change, mapping)])
     finally:
         release(session.duck)
+        forget_affected(session)
         for path in files:
             path.unlink(missing_ok=True)
     faultpoint("plan.prepared")
     return replace(prepared, counts=dict(resolved.dispositions))
+
+
+def _read_again(change: Change, mapping: CompiledMapping) -> bool:
+    """Tell whether the contributions of a mapping are read again: all of an apply's are, those that a plan works out last only to follow references."""
+    effects = change.effects
+    last = [each.name for each in (*effects.conform, *effects.withdraw) if each.model == mapping.model][-1]
+    related = any(each.kind == "relationship" for project in (change.before, change.after) for each in project.decisions.values())
+    return change.standing is None or mapping.name != last or mapping.model in effects.survivorship or related
+
+
+def _keeps_most(change: Change, work: Work, chunks: Sequence[Chunk]) -> bool:
+    """Tell whether a plan has to conform but some of the records, which are found then; the others' contributions would be what they are.
+
+    An apply conforms all: what it commits rests on what landed alone.
+    """
+    before = None if change.standing is None else change.standing.get(work.mapping.name)
+    return before is not None and not returning(change.after, work.mapping) and find_affected(work, before, chunks)
 
 
 def _resurvive(prospect: Prospect, change: Change, model: str) -> Prepared | None:
