@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from treaty.matching.names import alike, differ, find_meanings, split_words, trigrams
+from treaty.matching.names import alike, differ, find_meanings, find_opposites, split_words, trigrams
 from treaty.matching.profiles import FieldProfile, StreamProfile
 from treaty.matching.shapes import spell_epochs, spell_value
 
@@ -80,9 +80,12 @@ def _names(source: StreamProfile, target: StreamProfile, unknown: frozenset[str]
     leafs = [["".join(split_words(each.name)) for each in side.fields] for side in (source, target)]
     found["name_letters"] = _pairs(leafs[0], leafs[1], _letters)
     found["name_head"] = _pairs(left, right, lambda one, two: float(bool(one and two) and one[-1] == two[-1]))
-    found["name_numbers_differ"] = found["name_alike"] * _pairs(left, right, lambda one, two: float(_numbers(one) != _numbers(two)))
-    found["name_differs"] = _pairs(full[0], full[1], lambda one, two: float(differ(one, two)))
-    found["around_alike"] = _pairs(around[0], around[1], lambda one, two: len(set(one) & set(two)) / max(len(set(one) | set(two)), 1))
+    numbers = [[_numbers(name) for name in names] for names in (left, right)]  # of each field once, not of each pair
+    opposites = [[find_opposites(name) for name in names] for names in full]
+    above = [[frozenset(name) for name in names] for names in around]
+    found["name_numbers_differ"] = found["name_alike"] * _pairs(numbers[0], numbers[1], lambda one, two: float(one != two))
+    found["name_differs"] = _pairs_filled(opposites[0], opposites[1], lambda one, two: float(differ(one, two)))
+    found["around_alike"] = _pairs(above[0], above[1], lambda one, two: len(one & two) / max(len(one | two), 1))
     found["name_best"] = _best(found["name_alike"])
     return found
 
@@ -99,7 +102,7 @@ def _weights(vocabulary: dict[str, int], full: Sequence[Sequence[tuple[str, ...]
     return weights
 
 
-def _incidence(names: Sequence[tuple[str, ...]], vocabulary: dict[str, int]) -> Matrix:
+def _incidence(names: Sequence[Iterable[str]], vocabulary: dict[str, int]) -> Matrix:
     found = np.zeros((len(names), len(vocabulary)))
     for row, name in enumerate(names):
         for word in name:
@@ -151,6 +154,21 @@ def _pairs(left: Sequence[T], right: Sequence[T], compare: Callable[[T, T], floa
     return np.array([[compare(one, two) for two in right] for one in left], dtype=float).reshape(len(left), len(right))
 
 
+def _pairs_filled(left: Sequence[T], right: Sequence[T], compare: Callable[[T, T], float]) -> Matrix:
+    """Compare the pairs of which both sides have something; others are 0. Where nothing was sampled, as in a contract, that is none of them."""
+    found = np.zeros((len(left), len(right)))
+    there = [(column, two) for column, two in enumerate(right) if two]
+    for row, one in enumerate(left if there else ()):
+        if one:
+            for column, two in there:
+                found[row, column] = compare(one, two)
+    return found
+
+
+def _shared_mass(one: Mapping[str, float], two: Mapping[str, float]) -> float:
+    return sum(min(share, two.get(name, 0)) for name, share in one.items())
+
+
 def _best(scores: Matrix) -> Matrix:
     """Return how far each score is above the best other one of its row and of its column; below, it is negative."""
     return np.minimum(scores - _other(scores), scores - _other(scores.T).T)
@@ -172,7 +190,7 @@ def _types(left: Sequence[FieldProfile], right: Sequence[FieldProfile]) -> dict[
     same = _pairs(kinds[0], kinds[1], lambda one, two: float(bool(one) and one == two))
     loose = {"", "text"}
     differs = _pairs(kinds[0], kinds[1], lambda one, two: float(one != two and one not in loose and two not in loose))
-    observed = _pairs(left, right, lambda one, two: sum(min(share, two.shapes.get(name, 0)) for name, share in one.shapes.items()))
+    observed = _pairs_filled([each.shapes for each in left], [each.shapes for each in right], _shared_mass)
     promises = [[_promise(each) for each in side] for side in (left, right)]
     kept = np.zeros_like(observed)
     broken = np.zeros_like(observed)
@@ -215,9 +233,11 @@ def _values(left: Sequence[FieldProfile], right: Sequence[FieldProfile]) -> dict
     telling = _telling(left)[:, None] * _telling(right)[None, :]
     shared = _same_records(left, alike_sets)
     nulls = [np.array([each.nulls / max(each.records, 1) for each in side]) for side in (left, right)]
-    pattern = _pairs(left, right, lambda one, two: sum(min(share, two.patterns.get(name, 0)) for name, share in one.patterns.items()))
-    prefixes = _pairs(left, right, _prefixes_differ)
-    codes = _pairs(left, right, _codes)
+    pattern = _pairs_filled([each.patterns for each in left], [each.patterns for each in right], _shared_mass)
+    prefixes = _pairs_filled([each.prefixes for each in left], [each.prefixes for each in right], _prefixes_differ)
+    coded = [[_codes(each) for each in side] for side in (left, right)]
+    codes = _pairs(coded[0], coded[1], _shared_codes)
+    keys = [np.array([float(each.candidate_key or each.key) for each in side]) for side in (left, right)]
     strength = np.sqrt(telling)
     return {
         "_both": valued,
@@ -230,7 +250,7 @@ def _values(left: Sequence[FieldProfile], right: Sequence[FieldProfile]) -> dict
         "pattern_alike": pattern * valued,
         "pattern_apart": np.maximum(valued * (1 - pattern) * (1 - overlap), prefixes),
         "overlap_best": _best(alike_sets * strength) * shared,
-        "both_keys": _pairs(left, right, lambda one, two: float((one.candidate_key or one.key) and (two.candidate_key or two.key))),
+        "both_keys": keys[0][:, None] * keys[1][None, :],
         "codes_shared": codes,
     }
 
@@ -293,16 +313,21 @@ def _same_records(left: Sequence[FieldProfile], alike_sets: Matrix) -> float:
     return float((alike_sets[telling].max(axis=1) > 0.7).mean())
 
 
-def _prefixes_differ(one: FieldProfile, two: FieldProfile) -> float:
-    """Return 1 where both are identifiers that begin with letters, and never with the same ones."""
-    if sum(one.prefixes.values()) < 0.9 or sum(two.prefixes.values()) < 0.9 or len(one.prefixes) > 3 or len(two.prefixes) > 3:
+def _prefixes_differ(one: Mapping[str, float], two: Mapping[str, float]) -> float:
+    """Return 1 where both are those of identifiers that begin with letters, and never with the same ones."""
+    if sum(one.values()) < 0.9 or sum(two.values()) < 0.9 or len(one) > 3 or len(two) > 3:
         return 0.0
-    return float(not one.prefixes.keys() & two.prefixes.keys())
+    return float(not one.keys() & two.keys())
 
 
-def _codes(one: FieldProfile, two: FieldProfile) -> float:
-    left, right = ({spell_value(code) for code in each.codes} or set(each.values if each.distinct <= 20 else ()) for each in (one, two))
-    if not (one.codes or two.codes) or not left or not right:
+def _codes(field: FieldProfile) -> tuple[bool, frozenset[str]]:
+    """Return whether a field declares codes, and these, or else its values where they are few."""
+    return bool(field.codes), frozenset(map(spell_value, field.codes)) or frozenset(field.values if field.distinct <= 20 else ())
+
+
+def _shared_codes(one: tuple[bool, frozenset[str]], two: tuple[bool, frozenset[str]]) -> float:
+    (declared, left), (declared_there, right) = one, two
+    if not (declared or declared_there) or not left or not right:
         return 0.0
     return len(left & right) / min(len(left), len(right))
 
@@ -314,17 +339,12 @@ def _documents(left: Sequence[FieldProfile], right: Sequence[FieldProfile], unkn
     texts = [[frozenset(find_meanings(f"{each.title} {each.description}"[:400], skip=unknown)) for each in side] for side in (left, right)]
     names = [[frozenset(find_meanings(each.name, skip=unknown)) for each in side] for side in (left, right)]
     counts = Counter(word for side in texts for text in side for word in text)
-    rare = {word: 1 / (1 + math.log(count)) for word, count in counts.items()}
-
-    def weigh(words: Iterable[str]) -> float:
-        return sum(rare.get(word, 1.0) for word in words)
-
-    def both(one: frozenset[str], two: frozenset[str]) -> float:
-        return weigh(one & two) / weigh(one | two) if one and two else 0.0
-
-    def named(name: frozenset[str], text: frozenset[str]) -> float:
-        return len(name & text) / len(name) if name and text else 0.0
-
-    forward = _pairs(names[0], texts[1], named)
-    backward = _pairs(texts[0], names[1], lambda text, name: named(name, text))
-    return {"described_alike": _pairs(texts[0], texts[1], both), "described_named": np.maximum(forward, backward)}
+    vocabulary = {word: number for number, word in enumerate(dict.fromkeys((*counts, *(word for side in names for name in side for word in name))))}
+    rare = np.array([1 / (1 + math.log(counts[word])) if word in counts else 1.0 for word in vocabulary])
+    here, there = (_incidence(side, vocabulary) for side in texts)
+    named_here, named_there = (_incidence(side, vocabulary) for side in names)
+    common = (here * rare) @ there.T
+    either = (here @ rare)[:, None] + (there @ rare)[None, :] - common
+    forward = (named_here @ there.T) / np.maximum(named_here.sum(axis=1), 1)[:, None]
+    backward = (here @ named_there.T) / np.maximum(named_there.sum(axis=1), 1)[None, :]
+    return {"described_alike": common / np.where(either > 0, either, 1.0), "described_named": np.maximum(forward, backward)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from importlib.resources import files
 
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
@@ -88,6 +88,7 @@ def take_apart(word: str) -> tuple[str, ...]:
     return (word,)
 
 
+@functools.lru_cache(maxsize=100_000)  # a field is compared with every model, and the lists of a description share most of theirs
 def find_meanings(name: str, *, skip: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Return the meanings in a name, in their order, each once. Words in ``skip`` are taken as they stand."""
     words = [part for word in split_words(name) for part in ((word,) if word in skip else take_apart(word))]
@@ -108,14 +109,15 @@ def find_meanings(name: str, *, skip: frozenset[str] = frozenset()) -> tuple[str
     return tuple(dict.fromkeys(strong or found))
 
 
-def differ(first: Iterable[str], second: Iterable[str]) -> bool:
-    """Whether two sets of meanings hold two different words of one row of opposites, and none of it in common."""
-    left, right = frozenset(first), frozenset(second)
-    for row in OPPOSITES:
-        here, there = row & left, row & right
-        if here and there and not here & there:
-            return True
-    return False
+def differ(here: Mapping[int, frozenset[str]], there: Mapping[int, frozenset[str]]) -> bool:
+    """Whether two names hold, by :func:`find_opposites`, different words of one row of opposites, and none of it in common."""
+    return any(not here[row] & there[row] for row in here.keys() & there.keys()) if here and there else False
+
+
+def find_opposites(meanings: Iterable[str]) -> dict[int, frozenset[str]]:
+    """Return the rows of opposites, by their place, that meanings hold words of, with these words."""
+    held = frozenset(meanings)
+    return {place: row & held for place, row in enumerate(OPPOSITES) if row & held}
 
 
 def _singular(word: str) -> str:
