@@ -143,6 +143,8 @@ class ContributionMaker:
 
     def _landed_row(self, version: LandedVersion) -> str:
         where = f"_landed_id = {quote_text(version.landed_id)}::uuid"
+        if version.source_key is not None:  # by which the engine skips more of the table
+            where += f" and _source_key = {quote_text(version.source_key)}"
         relation = landed_condition(self.session, version.client, f"{version.system}/{version.stream}", where)
         assert relation is not None, "a landed version is in its table"
         return relation
