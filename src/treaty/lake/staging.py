@@ -24,7 +24,10 @@ _CSV_BUFFER_BYTES = 8_000_000
 
 
 class RecordIdentity(Protocol):
-    """SQL over the physical columns of arriving rows: see :class:`treaty.engines.duckdb.identify.Identification`."""
+    """SQL over arriving rows: see :class:`treaty.engines.duckdb.identify.Identification`."""
+
+    def over(self, rows: str) -> str:
+        """Return arriving rows with the columns that the expressions use."""
 
     @property
     def key(self) -> str:
@@ -83,7 +86,7 @@ def identified(staging: Staging, arriving: str) -> str:
     told = f"select *, {received} as _received_at from ({arriving})"
     keyed = (
         f"select *, ({staging.identity.key})::VARCHAR as _source_key, ({staging.identity.version})::BIGINT as _source_version, "
-        f"(_told = 'delete' or ({staging.identity.delete})) as _gone from ({told})"
+        f"(_told = 'delete' or ({staging.identity.delete})) as _gone from ({staging.identity.over(told)})"
     )
     hashed = f"select *, md5(if(_gone, 'delete' || chr(31), '') || {content})::UUID as _hash from ({keyed})"
     return f"select *, coalesce(_source_key, {_CONTENT} || _hash::VARCHAR) as _identity from ({hashed})"

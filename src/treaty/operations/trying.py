@@ -22,7 +22,7 @@ from treaty.engines.duckdb.hooks import register_hooks
 from treaty.engines.duckdb.identify import identify
 from treaty.engines.duckdb.structures import observed_lists
 from treaty.errors import UsageError
-from treaty.lake.names import column_name, quote_text
+from treaty.lake.names import column_name, quote_name, quote_text
 from treaty.operations.explaining.evaluating import Conformed, Note, conform_rows
 from treaty.operations.workspace import Folder, Workspace, find_root
 from treaty.project.declarations import ClientProject, Stream, System
@@ -146,9 +146,10 @@ def _read(
     base = f"SELECT _locator, {received} AS _received_at, {selected} FROM pasted_rows"
     names = frozenset(each[0] for each in duck.execute(f"SELECT * FROM ({base}) LIMIT 0").description or ())
     keyed = identify(mapping.stream, Inputs("1970-01-01", column_name, names))
+    given = ", ".join(quote_name(each) for each in sorted(names))
     return f"""SELECT CAST('00000000-0000-8000-8000-' || lpad(CAST(_locator AS VARCHAR), 12, '0') AS UUID) AS _landed_id,
         {quote_text(project.client)} AS _client, ({keyed.key})::VARCHAR AS _source_key, ({keyed.version})::BIGINT AS _source_version,
-        if({keyed.delete}, 'delete', 'upsert') AS _op, 0::BIGINT AS _batch, * FROM ({base})"""
+        if({keyed.delete}, 'delete', 'upsert') AS _op, 0::BIGINT AS _batch, {given} FROM ({keyed.over(base)})"""
 
 
 def _as_file(stream: Stream) -> tuple[Stream, bool]:

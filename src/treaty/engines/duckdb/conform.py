@@ -66,12 +66,9 @@ def mark_lists(shape: Shape, lists: frozenset[tuple[str, ...]], prefix: tuple[st
 
 
 class RecordReader:
-    """Gives the places of source paths in a landed row: its columns, or its payload read by shape.
+    """Gives the places of source paths in a landed row: its columns, or its payload read by shape."""
 
-    ``inline`` spells the reading of a document out at every place instead of naming the columns of :meth:`parsed`.
-    """
-
-    def __init__(self, stream: CompiledStream, nodes: Sequence[ir.Node], inputs: Inputs, *, inline: bool = False) -> None:
+    def __init__(self, stream: CompiledStream, nodes: Sequence[ir.Node], inputs: Inputs) -> None:
         self.stream = stream
         self.inputs = inputs
         self.document = shape_of_format(stream.format) != "columns"
@@ -84,7 +81,6 @@ class RecordReader:
             mark_lists(shape, inputs.lists, () if self.document else (name,))
             shape.listed = shape.listed or not self.document
         self._parsed = {name: (f"doc_{number}", self._parse(name)) for number, name in enumerate(self.shapes)}
-        self._inline = inline
 
     def _parse(self, name: str) -> str:
         if self.document:
@@ -94,11 +90,10 @@ class RecordReader:
 
     def parsed(self) -> list[tuple[str, str]]:
         """Return the columns that read documents, as (name, SQL), below every level."""
-        return [] if self._inline else list(self._parsed.values())
+        return list(self._parsed.values())
 
     def _document(self, name: str) -> str:
-        column, sql = self._parsed[name]
-        return sql if self._inline else column
+        return self._parsed[name][0]
 
     def _column(self, name: str) -> str:
         physical = self.inputs.column(name)
@@ -294,4 +289,4 @@ def _keys(mapping: CompiledMapping, frame: Frame) -> str:
 def uuid8(text: str) -> str:
     """Return SQL for the UUIDv8 (RFC 9562) that carries the md5 of a text."""
     digest = f"md5({text})"
-    return f"CAST({digest}[1:12] || '8' || {digest}[14:16] || '8' || {digest}[18:32] AS UUID)"
+    return f"CAST(concat(substring({digest}, 1, 12), '8', substring({digest}, 14, 3), '8', substring({digest}, 18)) AS UUID)"
