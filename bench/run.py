@@ -72,10 +72,11 @@ def server_cpu_seconds(data: Path | None) -> float:
 def measure(tool: str, step: str, command: Sequence[str], *, server: Path | None, env: dict[str, str], cwd: Path) -> Sample:
     """Run one process and return what it took; raise where it fails."""
     log = WORK / f"{tool}.log"
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}  # what is installed is compiled
     server_before = server_cpu_seconds(server)
     begun = time.perf_counter()
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=os.environ | env, cwd=cwd)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, env=inherited | env, cwd=cwd)
         _, status, usage = os.wait4(process.pid, 0)
     wall = time.perf_counter() - begun
     process.returncode = os.waitstatus_to_exitcode(status)

@@ -99,6 +99,9 @@ class FilesSource:
                     if (oversized := _oversized(file, request)).sha256 != request.known.get(file.name):
                         yield oversized
                     continue
+                known = request.known.get(file.name)
+                if known is not None and self._folder.holds(file, known):
+                    continue
                 try:
                     copy = self._folder.take(file, spool)
                 except ChangedWhileRead:

@@ -111,7 +111,33 @@ class Folder:
                 return self._take_once(file, spool)
         return self._take_once(file, spool)
 
+    def holds(self, file: FoundFile, sha256: str) -> bool:
+        """Tell whether a large file has the bytes of this hash: that is seen without a copy, which would cost most of the time."""
+        if file.size_bytes <= SMALL_BYTES:
+            return False
+        with contextlib.suppress(ChangedWhileRead), self._held_still(file) as (handle, _):
+            digest = hashlib.sha256()
+            while chunk := os.read(handle, CHUNK_BYTES):
+                digest.update(chunk)
+            return digest.hexdigest() == sha256
+        return False
+
     def _take_once(self, file: FoundFile, spool: Path) -> Copy:
+        copy: Copy | None = None
+        try:
+            with self._held_still(file) as (handle, facts):
+                copy = _copy(handle, facts, spool)
+                if copy.size_bytes != facts.st_size:
+                    raise ChangedWhileRead(file.name)
+            return copy
+        except ChangedWhileRead:
+            if copy is not None:
+                discard(copy)
+            raise
+
+    @contextlib.contextmanager
+    def _held_still(self, file: FoundFile) -> Iterator[tuple[int, os.stat_result]]:
+        """Open a file for reading, with its facts. Raises ChangedWhileRead, at the latest at the end, where it is not what it was."""
         parent, leaf = self._open_parent(file.name)
         try:
             handle = os.open(leaf, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
@@ -123,11 +149,9 @@ class Folder:
             before = _settled(handle)
             if not stat.S_ISREG(before.st_mode):
                 raise ChangedWhileRead(file.name)
-            copy = _copy(handle, before, spool)
-            if _stamp(os.fstat(handle)) != _stamp(before) or copy.size_bytes != before.st_size:
-                discard(copy)
+            yield handle, before
+            if _stamp(os.fstat(handle)) != _stamp(before):
                 raise ChangedWhileRead(file.name)
-            return copy
         finally:
             os.close(handle)
 

@@ -122,6 +122,18 @@ def test_a_b_a_arrives_three_times(inbox: Any) -> None:
         assert [] == _names(inbox)
 
 
+def test_a_large_file_that_holds_what_it_held_is_not_copied(inbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its hash is taken where it lies; other bytes of the same length arrive."""
+    inbox.write("a.csv", "id\n" + "A\n" * 1_000_000)
+    assert ["a.csv"] == _names(inbox)
+    inbox.write("a.csv", "id\n" + "A\n" * 1_000_000)
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "take", lambda folder, file, spool: pytest.fail(f"{file.name} was copied"))
+        assert [] == _names(inbox)
+    inbox.write("a.csv", "id\n" + "A\n" * 999_999 + "B\n")
+    assert ["a.csv"] == _names(inbox)
+
+
 def test_an_old_file_with_an_equal_stamp_is_not_read(inbox: Any) -> None:
     """The stamp is given for files old enough to be trusted by it, and then spares the hash."""
     path = inbox.write("a.csv", "id\n1\n")

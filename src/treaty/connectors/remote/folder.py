@@ -47,6 +47,10 @@ class RemoteFolder(ABC):
             found = [each for each in self._listed() if wanted(each.name)]
         return sorted(found, key=lambda each: each.name)
 
+    def holds(self, file: FoundFile, sha256: str) -> bool:
+        """Tell nothing: to see whether a file has bytes of this hash it must come here, and then it is here."""
+        return False
+
     def take(self, file: FoundFile, spool: Path) -> Copy:
         """Return a private copy, hashed while it came. Raises ChangedWhileRead where it is no longer the file that was found."""
         with self._told(f"{file.name} cannot be read"), self._opened(file) as read:
