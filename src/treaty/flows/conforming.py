@@ -18,7 +18,7 @@ from treaty.compiler.compiled import CompiledMapping, CompiledStream
 from treaty.engines.duckdb.conform import conform_sql
 from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.paths import quote_name, quote_text
-from treaty.engines.duckdb.structures import observed_lists
+from treaty.engines.duckdb.structures import observed_lists, repeating_columns
 from treaty.errors import StopError
 from treaty.faults import faultpoint
 from treaty.flows.echoes import ECHOES, find_echoes, returning
@@ -342,6 +342,9 @@ def _run_wide(work: Work, chunk: Chunk, batch: Batch) -> Path:
     session, duck, mapping = work.session, work.session.duck, work.mapping
     relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
     inputs = inputs_over(work, relation)
+    if shape_of_format(mapping.stream.format) == "columns":
+        own = sorted(each for each in inputs.columns if each.startswith("c_"))
+        inputs = replace(inputs, repeating=repeating_columns(duck, own, relation))
     path = prepared_path(session, batch, contribution_table(mapping.model))
     wide = ", ".join(f"{_wide(name, sql, mapping.model)} as {name}" for name, sql in WIDE_COLUMNS.items())
     first = conform_sql(mapping, f"{relation} and {_alone(work, chunk)}", inputs)

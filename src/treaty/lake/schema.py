@@ -121,7 +121,7 @@ def ensure_table(session: Session, table: str, columns: Columns) -> None:
     if _lacks(session, table, columns):
         _refresh(session)
         if _lacks(session, table, columns):
-            run_transaction(session, lambda: _create(session, table, columns))
+            run_transaction(session, lambda: _create(session, table, columns, _read_tables(session)))
             _refresh(session)
 
 
@@ -165,13 +165,14 @@ def _read_tables(session: Session) -> dict[str, dict[str, str]]:
 
 
 def _create_fixed(session: Session) -> None:
+    there = _read_tables(session)
     for name, columns in FIXED_TABLES.items():
-        _create(session, name, columns)
+        _create(session, name, columns, there)
 
 
-def _create(session: Session, table: str, columns: Columns) -> None:
-    """Make or widen a table inside the open transaction, going by what that transaction sees."""
-    there = _read_tables(session).get(table)
+def _create(session: Session, table: str, columns: Columns, tables: Mapping[str, Columns]) -> None:
+    """Make or widen a table inside the open transaction, which sees these tables."""
+    there = tables.get(table)
     if there is None:
         parts = ", ".join(f"{quote_name(name)} {kind}" for name, kind in columns.items())
         session.duck.execute(f"create table {lake_table(table)} ({parts})")

@@ -15,6 +15,7 @@ from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children
 from treaty.engines.duckdb.frames import Frame, Inputs, changes, nested_notes
 from treaty.engines.duckdb.paths import Place, Shape, joined_key, json_path, quote_name, quote_text, walk
+from treaty.engines.duckdb.repeated import once_a_value
 from treaty.project.formats import shape_of_format
 
 BITS = 62
@@ -141,8 +142,13 @@ def conform_sql(mapping: CompiledMapping, relation: str, inputs: Inputs) -> str:
     level = max((frame.prepare(node) for node in roots), default=0)
     reasons = {each.name: frame.reason(each.node) for each in mapping.fields}
     names = {name: frame.define("r", sql, level).name for name, sql in reasons.items() if sql is not None}
-    final = select_layers(frame, reader, relation)
-    return f"SELECT {', '.join(_outputs(mapping, frame, names))} FROM ({final})"
+    changed = {
+        decision: " OR ".join(frame.define("c", test, level).name for test in tests)
+        for decision, tests in changes(frame, [each.node for each in mapping.fields]).items()
+    }
+    outputs = _outputs(mapping, frame, names, changed)
+    frame.layers = once_a_value(frame.layers, inputs.repeating, [*outputs, *(text for _, text in frame.joins)])
+    return f"SELECT {', '.join(outputs)} FROM ({select_layers(frame, reader, relation)})"
 
 
 def select_layers(frame: Frame, reader: RecordReader, relation: str) -> str:
@@ -157,13 +163,13 @@ def select_layers(frame: Frame, reader: RecordReader, relation: str) -> str:
     return sql
 
 
-def _outputs(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -> list[str]:
+def _outputs(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str], changed: Mapping[str, str]) -> list[str]:
     member = f"concat_ws('|', _client, {quote_text(mapping.model)}, {quote_text(mapping.stream.name)}, coalesce(_source_key, CAST(_landed_id AS VARCHAR)))"
     state, reason = _state(mapping, frame, reasons)
     outputs = [*LANDED, f"{uuid8(member)} AS _member_id", f"{state} AS _state", f"{reason} AS _reason"]
     outputs.append(f"{_notes(mapping, frame, reasons)} AS _notes")
     outputs.append(f"{_findings(mapping, frame)} AS _findings")
-    outputs.append(f"{_fired(mapping, frame)} AS _fired")
+    outputs.append(f"{_fired(mapping, frame, changed)} AS _fired")
     outputs.append(f"{_keys(mapping, frame)} AS _keys")
     for each in mapping.fields:
         value = frame.value(each.node)
@@ -262,8 +268,8 @@ def _bracket(sql: str) -> str:
     return f"({sql})"
 
 
-def _fired(mapping: CompiledMapping, frame: Frame) -> str:
-    tests = changes(frame, [each.node for each in mapping.fields])
+def _fired(mapping: CompiledMapping, frame: Frame, changed: Mapping[str, str]) -> str:
+    tests = dict(changed)
     tests |= {decision: frame.value(fired) for decision, fired in mapping.scopes}
     tests |= {case.decision: frame.value(case.when) for case in mapping.edge_cases}
     words = []

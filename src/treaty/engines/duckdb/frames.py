@@ -7,7 +7,6 @@ column may use only columns of lower levels of its own frame and of the frames a
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,6 +16,7 @@ from treaty.compiler.decisions import is_hook
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children, columns_read, first_source
 from treaty.compiler.types import STRING
+from treaty.engines.duckdb.folding import folded
 from treaty.engines.duckdb.paths import Place, Shape, quote_name, quote_text, text_of, walk
 from treaty.engines.duckdb.scalars import can_fail, hook_answer, render_reason, render_value, repeated_arguments
 
@@ -28,7 +28,8 @@ class Inputs:
     ``column`` gives the physical name of a source column; ``columns`` those that exist (an absent one reads as null).
     ``lists`` are the JSON steps seen as arrays. ``reference`` gives a relation ``(k, v)`` of keys and the values of a lookup's field;
     ``children`` a relation ``(k, rows)`` of join keys (parts joined by U+001F) and lists of structs of physical columns: of a stream, by
-    its join columns, with at least the columns that are read (one that the stream has not reads as null).
+    its join columns, with at least the columns that are read (one that the stream has not reads as null). ``repeating`` are the columns
+    that have few values among many rows.
     """
 
     as_of: str
@@ -37,6 +38,7 @@ class Inputs:
     lists: frozenset[tuple[str, ...]] = frozenset()
     reference: Callable[[ir.Lookup], str] = field(default=lambda node: "SELECT NULL AS k, NULL AS v WHERE false")
     children: Callable[[str, tuple[str, ...], tuple[str, ...]], str] = field(default=lambda stream, on, read: "SELECT NULL AS k, NULL AS rows WHERE false")
+    repeating: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,11 +245,11 @@ class Frame:
         changed = changes(inner, roots)
         wrong, notes = inner.failures(node)
         members = {f"m_{number}": inner.value(each) for number, each in enumerate(roots)}
-        members |= {f"d_{number}": test for number, test in enumerate(changed.values())}
+        members |= {f"d_{number}": " OR ".join(each) for number, each in enumerate(changed.values())}
         if wrong:
             members["wrong"] = " OR ".join(wrong)
         elements, element = self.refer(group.name), inner.variable
-        column = self.define("e", inner.fold(elements, members), max(group.level + 1, inner.outer_level))
+        column = self.define("e", inner.folded(elements, members), max(group.level + 1, inner.outer_level))
         name = self.refer(column.name)
         picked = ", ".join(f"{quote_name(field)}: {element}.m_{number}" for number, (field, _) in enumerate(node.fields))
         listed = f"coalesce(list_transform({name}, lambda {element}: {{{picked}}}), [])"
@@ -257,7 +259,7 @@ class Frame:
         self.columns[node] = self.define("v", listed, column.level + 1)
         noted = None
         if wrong:  # most records have none: what failed is told from the elements again, where something did
-            told = f"flatten(list_transform({inner.fold(elements, {'notes': notes})}, lambda {element}: {element}.notes))"
+            told = f"flatten(list_transform({inner.folded(elements, {'notes': notes})}, lambda {element}: {element}.notes))"
             noted = f"CASE WHEN list_bool_or(list_transform({name}, lambda {element}: {element}.wrong)) THEN {told} END"
             noted = self.refer(self.define("n", noted, column.level + 1).name)
         self.eaches[node] = EachColumns(name, noted, tuple(changed))
@@ -293,18 +295,9 @@ class Frame:
 
         return Frame(source, present, lambda path: None, self.inputs, empty_is_null, variable, self, names=self.names)
 
-    def fold(self, elements: str, members: Mapping[str, str]) -> str:
-        """Return SQL that turns raw elements into structs of these members, each SQL over this frame's columns: one ``list_transform`` a level."""
-        columns = {name: sql for pairs in self.layers for name, sql in pairs}
-        there: list[str] = []
-        levels = _Folding(self.variable, columns, members).levels
-        for number, made in enumerate(levels):
-            later = {name for below in levels[number + 1 :] for sql in below.values() for name in re.findall(rf"\b{self.variable}\.(\w+)", sql)}
-            there = [name for name in there if name in later]
-            spelled = [f"{name}: {self.variable}.{name}" for name in there] + [f"{name}: {sql}" for name, sql in made.items()]
-            elements = f"list_transform({elements}, lambda {self.variable}: {{{', '.join(spelled) or 'none: NULL'}}})"
-            there += made
-        return elements
+    def folded(self, elements: str, members: Mapping[str, str]) -> str:
+        """Return SQL that turns raw elements into structs of these members, each SQL over this frame's columns."""
+        return folded(self.variable, elements, {name: sql for pairs in self.layers for name, sql in pairs}, members)
 
     def failures(self, node: ir.Each) -> tuple[list[str], str]:
         """Return tests of an element, one of which is true where something failed or is required and absent, and SQL of its notes."""
@@ -327,77 +320,13 @@ class Frame:
         return tests, f"flatten([{', '.join(f'coalesce({item}, [])' for item in items)}])"
 
 
-class _Folding:
-    """Cuts the columns of an element that some members need into levels: each a dictionary of names and SQL over the level before it.
-
-    Every member of a level costs a vector, so a column that is used once is written into what uses it, and so is a mere look at the
-    element; but the element itself is there only for the first level.
-    """
-
-    def __init__(self, variable: str, columns: Mapping[str, str], members: Mapping[str, str]) -> None:
-        self._named = re.compile(rf"\b{variable}\.(\w+)")
-        self._element = re.compile(rf"\b{variable}\b")
-        self._inside: dict[str, str] = {}  # what is written into its users
-        self._kept: dict[str, str] = {}
-        self._columns = self._needed(columns, members)
-        texts = [*self._columns.values(), *members.values()]
-        uses = Counter(used for sql in texts for used in self._named.findall(sql))
-        repeated = {used for sql in texts if "lambda" in sql for used in self._named.findall(sql)}
-        for name, sql in self._columns.items():
-            written = self._written(sql)
-            once = uses[name] == 1 and name not in repeated and name[0] in "lvw"
-            if once or (name[0] == "s" and "lambda" not in sql):
-                self._inside[name] = f"({written})"
-            else:
-                self._kept[name] = written
-        made = {name: self._written(sql, last=True) for name, sql in members.items()}
-        self.levels = [*self._ranked(), made]
-
-    def _needed(self, columns: Mapping[str, str], members: Mapping[str, str]) -> dict[str, str]:
-        needed: set[str] = set()
-        asked = [name for sql in members.values() for name in self._named.findall(sql)]
-        while asked:
-            name = asked.pop()
-            if name in columns and name not in needed:
-                needed.add(name)
-                asked += self._named.findall(columns[name])
-        return {name: sql for name, sql in columns.items() if name in needed}
-
-    def _written(self, sql: str, *, last: bool = False) -> str:
-        """Return SQL with the columns that do not stand by themselves written into it; those that look at the element stand if it is gone by then."""
-        text = self._put_in(sql)
-        if (last and self._kept) or any(name in self._kept for name in self._named.findall(text)):
-            for name in self._named.findall(sql):
-                if self._looks_at_element(self._inside.get(name, "")):
-                    self._kept[name] = self._inside.pop(name)
-            text = self._put_in(sql)
-        return text
-
-    def _put_in(self, sql: str) -> str:
-        return self._named.sub(lambda found: self._inside.get(found[1], found[0]), sql)
-
-    def _looks_at_element(self, sql: str) -> bool:
-        return bool(self._element.search(self._named.sub(lambda found: "" if found[1] in self._columns else found[0], sql)))
-
-    def _ranked(self) -> list[dict[str, str]]:
-        rank: dict[str, int] = {}
-        levels: list[dict[str, str]] = []
-        for name in self._columns:
-            if name in self._kept:
-                used = [rank[each] for each in self._named.findall(self._kept[name]) if each in rank]
-                rank[name] = max(used, default=-1) + 1
-                levels += [{} for _ in range(rank[name] + 1 - len(levels))]
-                levels[rank[name]][name] = self._kept[name]
-        return levels
-
-
 def nested_notes(column: str, name: str) -> str:
     """Return SQL for the notes of an each's elements, their fields prefixed with the each's name; null when there are none."""
     return f"list_transform({column}, lambda n: {{field: {quote_text(name + '.')} || n.field, rule: n.rule, value: n.value, fatal: n.fatal}})"
 
 
-def changes(frame: Frame, roots: Iterable[ir.Node]) -> dict[str, str]:
-    """Return, for each decision that is marked below these roots, SQL that is true where it changed something."""
+def changes(frame: Frame, roots: Iterable[ir.Node]) -> dict[str, tuple[str, ...]]:
+    """Return, for each decision that is marked below these roots, SQL of tests of which one is true where it changed something."""
     tests: dict[str, dict[str, None]] = {}
     seen: set[ir.Node] = set()
 
@@ -418,7 +347,7 @@ def changes(frame: Frame, roots: Iterable[ir.Node]) -> dict[str, str]:
 
     for root in roots:
         visit(root)
-    return {decision: " OR ".join(each) for decision, each in tests.items()}
+    return {decision: tuple(each) for decision, each in tests.items()}
 
 
 # What a text looks like that the engine would read as such a value: a cast that fails writes its message, at ten times the cost of this.

@@ -1,4 +1,4 @@
-"""Finds out which JSON steps hold arrays in a batch, so that plain objects need not be read as lists."""
+"""Looks at a batch before its query is written: which JSON steps hold arrays, and which columns hold few values."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from treaty.compiler.compiled import CompiledStream
 from treaty.engines.duckdb.conform import shape_of
 from treaty.engines.duckdb.paths import Shape, quote_name
 from treaty.project.formats import shape_of_format
+
+SAMPLED_ROWS = 20_000
+FEW_VALUES = 4_000  # in that many rows: of more the engine writes no dictionary
 
 
 class Connection(Protocol):
@@ -30,6 +33,13 @@ def observed_lists(connection: Connection, stream: CompiledStream, nodes: Sequen
     found: set[tuple[str, ...]] = set()
     _compare(shape, structure, (), found)
     return frozenset(found)
+
+
+def repeating_columns(connection: Connection, columns: Sequence[str], relation: str) -> frozenset[str]:
+    """Return the columns that hold few values in a sample of ``relation``: those of which Parquet keeps a dictionary."""
+    counts = ", ".join(f"approx_count_distinct({quote_name(each)})" for each in columns)
+    row = connection.execute(f"SELECT {counts} FROM ({relation} LIMIT {SAMPLED_ROWS})").fetchone() if columns else None
+    return frozenset(name for name, count in zip(columns, row or (), strict=True) if count <= FEW_VALUES)
 
 
 def _compare(shape: Shape, structure: object, at: tuple[str, ...], found: set[tuple[str, ...]]) -> None:
