@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ DELIVERING = OF_APIS | {
     "deliver.post_write",
     "deliver.settled",
 }
+DELIVERY = "treaty.delivery"
 HITS = 3
 FULL = 100  # kills from which every delivering point is killed at
 LONGEST_DELAY_SECONDS = 0.02
@@ -89,7 +90,7 @@ def test_undisturbed_runs_are_worth_disturbing(undisturbed: Undisturbed) -> None
         assert 6 <= kinds.total() and kinds["put"], name
         assert name not in ONCE or 1 == kinds["delete"], name
         assert 0 == doubles(effects), name
-    deliveries = undisturbed.holdings["second"].tables["treaty.delivery"]
+    deliveries = undisturbed.holdings["second"].tables[DELIVERY]
     assert any({"sink=batched/things", "state=dead-lettered"} <= {*row} for row in deliveries)
     assert undisturbed.holdings["second"].problems == ()
 
@@ -148,13 +149,19 @@ def disturb(world: ApiWorld, undisturbed: Undisturbed, kills: Sequence[Kill], fa
         api.script([])
     plain = world.run(scenario)
     assert plain.status == 0, plain.output + plain.errors
-    found, effects = read_holdings(world), world.effects()
+    found, effects = once_told(read_holdings(world)), world.effects()
     FIGURES.rows += found.rows
     for name, told in effects.items():
         seen.effects[name] += len(told)
         seen.doubles[name] += doubles(told)
     problems = [each for name in MODES for each in judge(name, undisturbed.effects[scenario][name], effects[name])]
     return [*problems, *compare_lakes(undisturbed.holdings[scenario], found)]
+
+
+def once_told(holdings: Holdings) -> Holdings:
+    """Return what a world holds without that a delete, done before a kill and told again after it, found its row gone already."""
+    rows = Counter({tuple(each.replace("message=gone already", "message=") for each in row): count for row, count in holdings.tables[DELIVERY].items()})
+    return replace(holdings, tables={**holdings.tables, DELIVERY: rows})
 
 
 CAUGHT_BY = {  # seeded bug → a kill, or None where a plain run finds it, and what is said then

@@ -58,7 +58,7 @@ ACKNOWLEDGED_BEFORE_SENT = SeededBug(
     changes=(
         (
             '        faultpoint("deliver.pre_write")\n',
-            '        _settle(session, mapping, [(place, ItemResult("", "acknowledged", "")) for place, _ in chunk], clock)\n        faultpoint("deliver.pre_write")\n',
+            '        _settle(session, mapping, [(place, item, ItemResult("", "acknowledged", "")) for place, item in chunk], clock)\n        faultpoint("deliver.pre_write")\n',
         ),
     ),
 )
@@ -82,7 +82,7 @@ KEY_OF_EACH_ATTEMPT = SeededBug(
     name="key-of-each-attempt",
     title="an idempotency key is made anew whenever a record is sent",
     file="connectors/rest/sink.py",
-    changes=(("{self.told.key_header: item.message_id}", '{self.told.key_header: f"{item.message_id}-{time.time_ns()}"}'),),
+    changes=(("{self.told.key_header: item.message_id}", '{self.told.key_header: f"{item.message_id}-{datetime.now(UTC).timestamp()}"}'),),
 )
 MULTI_STATUS_AS_SUCCESS = SeededBug(
     name="multi-status-as-success",

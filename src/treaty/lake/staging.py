@@ -6,7 +6,7 @@ row that is neither late nor superseded. A record is *same* if its content is th
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -26,8 +26,9 @@ _CSV_BUFFER_BYTES = 8_000_000
 class RecordIdentity(Protocol):
     """SQL over arriving rows: see :class:`treaty.engines.duckdb.identify.Identification`."""
 
-    def over(self, rows: str) -> str:
-        """Return arriving rows with the columns that the expressions use."""
+    @property
+    def over(self) -> Callable[[str], str]:
+        """Makes a query for arriving rows one that has the columns which the expressions use."""
 
     @property
     def key(self) -> str:

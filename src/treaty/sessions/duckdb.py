@@ -20,7 +20,6 @@ Engine: TypeAlias = duckdb.DuckDBPyConnection
 LAKE = "lake"
 _LOST = ("connection", "libpq", "failed to execute query", "failed to commit", "could not connect", "terminating")
 _EXTENSIONS = ("postgres_scanner", "ducklake")
-_checked: set[str] = set()  # extensions whose signature this process has checked: that reads and hashes 40 MB each, so once is enough
 
 
 def open_engine(limits: Limits, temp_folder: Path | None, settings: RuntimeSettings) -> duckdb.DuckDBPyConnection:
@@ -28,7 +27,6 @@ def open_engine(limits: Limits, temp_folder: Path | None, settings: RuntimeSetti
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": False,
         "autoload_known_extensions": False,
-        "allow_unsigned_extensions": len(_checked) == len(_EXTENSIONS),
         "memory_limit": f"{limits.memory_megabytes}MB",
         "threads": settings.threads,
         "enable_external_file_cache": False,
@@ -45,7 +43,6 @@ def load_extensions(connection: duckdb.DuckDBPyConnection) -> None:
     """Load the lake's extensions from their installed packages; nothing is fetched."""
     for name in _EXTENSIONS:
         connection.execute(f"load {quote(str(_extension_path(name)))}")
-        _checked.add(name)
     # The lake's lock makes conflicts rare; when there is one, the commit must check its fence again before it tries again.
     connection.execute("set ducklake_max_retry_count = 0")
     connection.execute("set pg_pool_enable_reaper_thread = false")

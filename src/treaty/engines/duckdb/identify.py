@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledStream
@@ -11,21 +13,18 @@ from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.paths import joined_key
 from treaty.project.formats import shape_of_format
 
-ROWS = "@arriving rows@"
-
 
 @dataclass(frozen=True, slots=True)
 class Identification:
-    """SQL over :meth:`over` of arriving rows: ``key`` (VARCHAR; null where a part is missing), ``version`` (BIGINT or NULL), ``delete`` (BOOLEAN)."""
+    """Three expressions over what ``over`` makes of a query for arriving rows, which adds the columns that they use.
+
+    ``key`` is VARCHAR, null where a part is missing; ``version`` BIGINT or null; ``delete`` BOOLEAN.
+    """
 
     key: str
     version: str
     delete: str
-    _rows: str  # with ROWS where the arriving rows stand
-
-    def over(self, rows: str) -> str:
-        """Return arriving rows with the columns that the three expressions use."""
-        return self._rows.replace(ROWS, rows)
+    over: Callable[[str], str]
 
 
 def identify(stream: CompiledStream, inputs: Inputs) -> Identification:
@@ -40,7 +39,7 @@ def identify(stream: CompiledStream, inputs: Inputs) -> Identification:
     key = joined_key(parts) if parts else "CAST(NULL AS VARCHAR)"
     version = "CAST(NULL AS BIGINT)" if stream.version is None else _as_number(frame.value(stream.version), str(stream.version.type))
     delete = "false" if stream.tombstone is None else f"coalesce({frame.value(stream.tombstone)}, false)"
-    return Identification(key, version, delete, select_layers(frame, reader, ROWS))
+    return Identification(key, version, delete, partial(select_layers, frame, reader))
 
 
 def _prefixes(path: ir.SourcePath) -> list[tuple[str, ...]]:
