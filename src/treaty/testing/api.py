@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT_SECONDS = 120  # of what tests ask the server: the machine may be busy
+APPLIED = ("none", "failed-after", "dropped")  # faults with which a write is carried out, unless it is refused
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +182,7 @@ class _Handler(http.server.BaseHTTPRequestHandler):
     def _write(self, body: dict[str, Any], apply: Callable[[], tuple[int, dict[str, Any]]]) -> None:
         with self.state.lock:
             fault = self.state.faults.pop(0) if self.state.faults else "none"
-            fault = "refused" if fault == "none" and _is_bad(body) else fault
+            fault = "refused" if fault in APPLIED and _is_bad(body) else fault
             if fault in ("busy", "refused", "failed"):
                 status = {"busy": 429, "refused": 422, "failed": 500}[fault]
                 self._answer(status, {"error": fault}, {"Retry-After": "0"} if fault == "busy" else {})
