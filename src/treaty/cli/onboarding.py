@@ -124,9 +124,10 @@ def _ask(question: treaty.Question, number: int, of: int, output: Output) -> str
     while True:
         typed = input(f"[{default}] ").strip() or default
         chosen = question.options[int(typed) - 1].value if typed.isdigit() and 1 <= int(typed) <= len(question.options) else typed
-        if not question.only_options or not question.options or chosen in [each.value for each in question.options]:
+        remedy = question.refuse(chosen)
+        if remedy is None:
             return chosen
-        output.line(f"Type a number from 1 to {len(question.options)}.", "red")
+        output.line(f"Type a number from 1 to {len(question.options)}." if question.only_options and question.options else remedy, "red")
 
 
 # ---- printing

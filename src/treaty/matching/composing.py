@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -49,6 +49,20 @@ def find_wholes(name: str, targets: Sequence[str]) -> tuple[str, ...]:
     parts = {parts for whole, parts in WHOLES if whole == meanings}
     wholes = {whole for whole, made_of in WHOLES if made_of in parts}
     return tuple(each for each in targets if find_meanings(each) in wholes)
+
+
+def find_rest(name: str, beside: Iterable[str], targets: Sequence[str]) -> tuple[str, ...]:
+    """Return the targets that a field named like a whole is where the other parts stand ``beside`` it: ``name`` beside ``first_name`` is the last name."""
+    meanings, there = find_meanings(name), {find_meanings(each) for each in beside}
+    rests = [[part for part in parts if part not in there] for whole, parts in WHOLES if whole == meanings]
+    wanted = {rest[0] for rest in rests if len(rest) == 1}
+    return tuple(each for each in targets if find_meanings(each) in wanted)
+
+
+def is_part(name: str, target: str) -> bool:
+    """Whether a target is but a part of what a field holds by its name: ``family_name`` of ``name``."""
+    meanings = find_meanings(target)
+    return meanings != find_meanings(name) and any(whole == find_meanings(name) and meanings in parts for whole, parts in WHOLES)
 
 
 def find_compositions(left: Sequence[FieldProfile], right: Sequence[FieldProfile], free: Sequence[int]) -> Mapping[int, Composition]:

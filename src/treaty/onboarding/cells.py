@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from treaty.compiler.functions.times import zone_names
 from treaty.matching.names import find_meanings
 from treaty.matching.shapes import find_shape
 from treaty.onboarding.drafts import Draft, Drafts
@@ -103,9 +104,13 @@ class CellChooser:
         if not national:
             return "null"
         question = Question(topic, f"Which country do values of {self.model}.{target} belong to that do not say it?", "identity", evidence, options,
-                            self.countries[0] if self.countries else None, 0.6, only_options=False)  # fmt: skip
+                            self.countries[0] if self.countries else None, 0.6, only_options=False, known=self._country_codes())  # fmt: skip
         answer = self.interview.ask(question)
         return None if answer is None else "null" if answer.value == LEAVE else spell_text(answer.value)
+
+    def _country_codes(self) -> tuple[str, ...]:
+        lists = (each for each in self.view.decisions.values() if each.kind == "value-map" and any(one.endswith(".country") for one in each.governs))
+        return tuple(sorted({code for each in lists for code in each.map.values()}))
 
     def _codes(self, reader: Reader, target: str, values: Counter[str]) -> None:
         """Ask what the values mean that the code list does not have."""
@@ -123,7 +128,7 @@ class CellChooser:
             topic = Topic("value", f"{self.model}.{target}", value, value.casefold())
             evidence = (f"{count} of {total} records have it", f"the code list {code_list.id} has no row for it")
             text = f"What does {value!r} mean in {self.model}.{target}?"
-            answer = self.interview.ask(Question(topic, text, "codes", evidence, options, proposal, 0.8 if proposal else 0.0, only_options=bool(options)))
+            answer = self.interview.ask(Question(topic, text, "codes", evidence, options, proposal, 0.8 if proposal else 0.0, only_options=bool(options), known=meanings))
             if answer is not None:
                 self.drafts.add_row(code_list.id, value, answer)
 
@@ -245,7 +250,7 @@ class CellChooser:
         options = tuple(Option(each, each) for each in dict.fromkeys((guess, "UTC")))
         evidence = (f"times do not say it: {first_words(texts, 3)}", f"countries in the sample: {', '.join(self.countries[:3]) or 'none'}")
         topic = Topic("zone", self.system, "", f"zone of times in {guess}")
-        answer = self.interview.ask(Question(topic, f"In which time zone are times of {self.system}?", "dates", evidence, options, guess, 0.7, only_options=False))
+        answer = self.interview.ask(Question(topic, f"In which time zone are times of {self.system}?", "dates", evidence, options, guess, 0.7, only_options=False, known=tuple(sorted(zone_names()))))
         return None if answer is None or answer.value == LEAVE else answer.value
 
 

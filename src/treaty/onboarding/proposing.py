@@ -16,7 +16,7 @@ from treaty.onboarding.drafts import Drafts
 from treaty.onboarding.keys import choose_key
 from treaty.onboarding.modelling import LEAST, NONE, ModelGuess, describe_rivals, is_clear, rank_models
 from treaty.onboarding.paths import spell_path, spell_step, spell_text
-from treaty.onboarding.questions import LEAVE, Answer, Interview, Option, Question, Topic, first_words
+from treaty.onboarding.questions import FORMS, LEAVE, Answer, Interview, Option, Question, Topic, first_words
 from treaty.onboarding.samples import SampleStream
 from treaty.onboarding.targets import ADOPTED, OPEN, TargetChooser
 from treaty.project.declarations import ClientProject, DataContract
@@ -68,6 +68,7 @@ class Proposal:
     drafts: Drafts
     questions: tuple[Question, ...]
     optional: tuple[Question, ...]  # need no answer, and may have one
+    closed: tuple[Question, ...]  # have an answer, and may get another
     answers: tuple[Answer, ...]
     references: tuple[Reference, ...]
 
@@ -88,7 +89,7 @@ def propose(
     streams = tuple(
         _shipped(project, each) if each.shipped else _Stream(project, view, each, interview, drafts).propose(ranks[each.place]) for each in samples
     )
-    return Proposal(streams, drafts, interview.open, interview.optional, interview.used, find_references([each.profile for each in samples]))
+    return Proposal(streams, drafts, interview.open, interview.optional, interview.closed, interview.used, find_references([each.profile for each in samples]))
 
 
 def rank_samples(project: Project, samples: Iterable[SampleStream]) -> dict[str, tuple[ModelGuess, ...]]:
@@ -225,7 +226,10 @@ class _Stream:
             topic = Topic("constant", f"{contract.name}.{each.name}", self.sample.name)
             evidence = (f"{contract.name}.{each.name} is required, and no field of {self.sample.place} is surely it", each.description)
             text = f"What is {contract.name}.{each.name}: one of the fields, or a value that every record has?"
-            answer = self.interview.ask(Question(topic, text, "identity", evidence, options, None, 0.0, only_options=False))
+            form = each.type.partition("(")[0]
+            known, form = (tuple(free), form) if form in FORMS else ((), "")
+            question = Question(topic, text, "identity", evidence, options, None, 0.0, only_options=False, known=known, form=form)
+            answer = self.interview.ask(question)
             if answer is None or answer.value == LEAVE:
                 continue
             if answer.value in wanted:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
 from typing import Literal, TypeAlias
+
+from treaty.project.findings import nearest
 
 Kind: TypeAlias = Literal["model", "key", "field", "pick", "value", "constant", "amounts", "dates", "zone", "country"]
 LEAVE = "-"
@@ -48,7 +51,10 @@ class Option:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """An open question: its options (none: any text), the one that is proposed with its confidence, why it is asked, and the evidence."""
+    """An open question: its options (none: any text), the one that is proposed with its confidence, why it is asked, and the evidence.
+
+    A text that is no option is one of ``known``, or several of them parted by commas, or reads as the type ``form``; where neither is given, it is any.
+    """
 
     topic: Topic
     text: str
@@ -58,6 +64,46 @@ class Question:
     proposal: str | None = None
     confidence: float = 0.0
     only_options: bool = True
+    known: tuple[str, ...] = ()
+    several: bool = False
+    form: str = ""
+
+    def refuse(self, value: str) -> str | None:
+        """Return what to answer instead of a value that is no answer; None where it is one."""
+        values = [each.value for each in self.options]
+        if value in values:
+            return None
+        if self.only_options and values:
+            return f"Answer with one of: {', '.join(values)}."
+        if value == LEAVE or value in self.known:
+            return None
+        if self.known and not self.form:
+            wrong = next((each for each in ([each.strip() for each in value.split(",")] if self.several else [value]) if each not in self.known), None)
+            near = nearest(wrong, self.known) if wrong is not None else None
+            listed = [each for each in values if each != LEAVE] or list(self.known[:LISTED_KNOWN])
+            return None if wrong is None else f"Did you mean {near!r}?" if near else f"Answer with one such as {', '.join(listed)}, or {LEAVE}."
+        return None if reads_as(value, self.form) else f"Write {FORMS[self.form]}."
+
+
+FORMS = {"date": "a day: 2026-11-21", "decimal": "a number: 12.50", "integer": "a whole number: 12", "boolean": "true or false"}
+LISTED_KNOWN = 12
+
+
+def reads_as(value: str, form: str) -> bool:
+    """Whether a text is one of a type that an answer may have."""
+    try:
+        match form:
+            case "date":
+                date.fromisoformat(value)
+            case "integer":
+                int(value)
+            case "decimal":
+                return Decimal(value).is_finite()
+            case "boolean":
+                return value in ("true", "false")
+    except (ValueError, InvalidOperation):
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +128,7 @@ class Interview:
         self._open: dict[str, Question] = {}
         self._optional: dict[str, Question] = {}
         self._used: dict[str, Answer] = {}
+        self._closed: dict[str, Question] = {}
 
     @property
     def open(self) -> tuple[Question, ...]:
@@ -92,6 +139,11 @@ class Interview:
     def optional(self) -> tuple[Question, ...]:
         """Questions that need no answer, for what is proposed is clear; a person may answer them all the same."""
         return tuple(self._optional.values())
+
+    @property
+    def closed(self) -> tuple[Question, ...]:
+        """The questions that have an answer; a person may answer them anew."""
+        return tuple(self._closed.values())
 
     @property
     def used(self) -> tuple[Answer, ...]:
@@ -114,6 +166,7 @@ class Interview:
             (self._optional if optional else self._open)[topic.id] = question
         else:
             self._used[topic.id] = answer
+            self._closed[topic.id] = question
         return answer
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
 
 from treaty.compiler.signatures import signature_name
-from treaty.matching.composing import find_wholes
+from treaty.matching.composing import find_rest, find_wholes, is_part
 from treaty.matching.matcher import Correspondence
 from treaty.matching.names import find_meanings
+from treaty.matching.profiles import FieldProfile
 from treaty.onboarding.cells import fits
 from treaty.onboarding.functions import body_text
 from treaty.onboarding.modelling import identity_keys
@@ -47,7 +48,8 @@ class TargetChooser:
         """Return for each source path its target (None: none, or not decided yet) and the state."""
         found: dict[str, tuple[str | None, str]] = {}
         taken: set[str] = set()
-        said = {each.source: self._asked(each) for each in correspondences}
+        wanted = {each.target for each in correspondences}
+        said = {each.source: self._asked(self._completed(each, wanted)) for each in correspondences}
         for each in correspondences:  # what a person says goes first
             answer = said[each.source]
             if answer is not None:
@@ -99,14 +101,14 @@ class TargetChooser:
         assert profile is not None, "correspondences are of the profile"
         options = [(each.target, each.confidence)] if each.target else []
         options += [(other.target, other.confidence) for other in each.alternatives if other.confidence >= RIVAL]
-        wholes = find_wholes(profile.name, [one.name for one in self.contract.properties]) if each.target and each.confidence < SURE else ()
-        if wholes and each.target not in wholes:  # a name that holds given and family name is no company's, whatever the column is called
-            options = [(wholes[0], each.confidence), *((target, share) for target, share in options if target != wholes[0])]
+        whole, misplaced = self._whole(each, profile)
+        if misplaced:
+            options = [(whole, each.confidence), *((target, share) for target, share in options if target != whole)]
         matters = next((why for target, _ in options if (why := self._matters(target or ""))), "")
         split = each.target is not None and each.confidence >= LIKELY and len(options) > 1
         unlike = each.target is not None and not self._codes_fit(each.target, each.source)
         likely = each.confidence >= LIKELY or (matters in GRAVE and "/" not in (each.target or ""))
-        doubtful = each.target is not None and each.confidence < SURE and likely and (split or matters)
+        doubtful = each.target is not None and (misplaced or each.confidence < SURE) and likely and (split or matters)
         seen = profile.filled or not profile.records
         asking = bool(options and seen and (doubtful or unlike) and not (each.target and not self._fits(each)))
         topic = Topic("field", self.sample.name, each.source, f"{self.contract.name} {' '.join(find_meanings(each.source))} {profile.main_shape}".strip())
@@ -117,11 +119,35 @@ class TargetChooser:
         evidence = (*((f"values: {shown}",) if shown else ()), *against, *each.reasons)
         proposal = choices[0].value if each.target and each.confidence >= LIKELY and not unlike else LEAVE
         text = f"Which field of {self.contract.name} is {each.source}?"
-        answer = self.interview.ask(Question(topic, text, matters or "split", evidence, tuple(choices), proposal, each.confidence, only_options=False), optional=not asking)
+        question = Question(topic, text, matters or "split", evidence, tuple(choices), proposal, each.confidence, only_options=False, known=tuple(self.contract.paths))
+        answer = self.interview.ask(question, optional=not asking)
         if answer is None:
             return (None, OPEN) if asking else None
         known = answer.value != LEAVE and self.contract.find(answer.value) is not None
         return (answer.value.replace(".", "/"), ADOPTED) if known else (None, LEFT)
+
+    def _whole(self, each: Correspondence, profile: FieldProfile) -> tuple[str | None, bool]:
+        """Return what a field named like a whole is, and whether its target speaks against that.
+
+        A name that holds given and family name is no company's, whatever the column is called; beside the given name it is the family name;
+        and without one it is no family name, whatever it was at another client.
+        """
+        rest = self._rest(profile)
+        found = rest or find_wholes(profile.name, [one.name for one in self.contract.properties])
+        if each.target is None or not found or each.target in found:
+            return None, False
+        return found[0], bool(rest) or each.confidence < SURE or is_part(profile.name, each.target)
+
+    def _rest(self, profile: FieldProfile) -> tuple[str, ...]:
+        beside = (one.name for one in self.sample.profile.fields if one.path != profile.path)
+        return find_rest(profile.name, beside, [one.name for one in self.contract.properties])
+
+    def _completed(self, each: Correspondence, wanted: Set[str | None]) -> Correspondence:
+        """Return a field without a likely target as the part that its siblings leave of a whole, where no other field is that."""
+        profile = self.sample.profile.field(each.source)
+        unlikely = each.target is None or each.confidence < LIKELY
+        rest = self._rest(profile) if unlikely and profile is not None and profile.filled else ()
+        return replace(each, target=rest[0], confidence=LIKELY) if rest and rest[0] not in wanted else each
 
     def _matters(self, target: str) -> str:
         declared = self.contract.find(target.replace("/", "."))

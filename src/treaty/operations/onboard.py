@@ -199,7 +199,7 @@ def _settle(
     ranks = rank_samples(base, streams)
     while True:
         proposal = propose(base, record.client, streams, record.answers, earlier, ranks)
-        asked = {question.topic.id: question for question in (*proposal.questions, *proposal.optional, *_answered(proposal))}
+        asked = {question.topic.id: question for question in (*proposal.questions, *proposal.optional, *proposal.closed)}
         found = [(asked[topic], value) for topic, value in given.items() if topic in asked]
         if accept:
             found += [(each, each.proposal) for each in proposal.questions if each.proposal is not None and each.topic.id not in given]
@@ -213,24 +213,23 @@ def _settle(
         wanted = next(iter(given))
         close = nearest(wanted, asked)
         raise UsageError(f"There is no question {wanted!r}.", remedy=f"Did you mean {close!r}?" if close else "`treaty onboard CLIENT` lists the open ones.")
+    said = {each.topic.id: each.value for each in proposal.answers if not each.inherited}
+    for question in proposal.closed:  # what is kept of before may have been changed by hand
+        if question.topic.id in said:
+            _ensure_option(base, question, said[question.topic.id])
     for answer in proposal.answers:
         record.add_answer(answer)
     return proposal
 
 
-def _answered(proposal: Proposal) -> Iterable[Question]:
-    """Return the questions that were answered before, so that they can be answered anew."""
-    return [Question(each.topic, each.question, "", each.evidence, only_options=False) for each in proposal.answers]
-
-
 def _ensure_option(project: Project, question: Question, value: str) -> None:
     if question.topic.kind == "model" and value != LEAVE and value not in project.models:
         raise UsageError(f"There is no model {value!r}.", remedy=suggest(value, project.models, "Add the pack that has it to treaty.yaml."))
-    values = [each.value for each in question.options]
-    if question.only_options and values and value not in values:
-        raise UsageError(f"{value!r} is no answer to {question.topic.id}: {question.text}", remedy=f"Answer with one of: {', '.join(values)}.")
     if not value.strip():
         raise UsageError(f"The answer to {question.topic.id} is empty.", remedy="Write TOPIC=VALUE, or TOPIC=- to leave it out.")
+    remedy = question.refuse(value)
+    if remedy is not None:
+        raise UsageError(f"{value!r} is no answer to {question.topic.id}: {question.text}", remedy=remedy)
 
 
 # ---- files

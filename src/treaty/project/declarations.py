@@ -5,7 +5,7 @@ The loader, the JSON Schemas of ``treaty schema`` and the manual all read these 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Any, Literal
@@ -246,6 +246,13 @@ class DataContract(Positioned):
     def of_pack(self) -> bool:
         """Whether a pack declares it: a project cannot list its own edge cases in it."""
         return self.position.file.startswith("packs/")
+
+    @property
+    def paths(self) -> Iterator[str]:
+        """The dotted paths of all properties: ``lines``, ``lines.quantity``."""
+        for each in self.properties:
+            yield each.name
+            yield from (f"{each.name}.{below.name}" for below in each.properties)
 
     def find(self, path: str) -> SchemaProperty | None:
         """Return the property at a dotted path (``lines.quantity``), or None."""

@@ -191,3 +191,54 @@ def test_the_same_answers_give_the_same_proposal(project: Project) -> None:
     """A proposal depends on samples and answers alone."""
     given = [sample({**PEOPLE, "status": ["active", "on hold", "on hold", "paused"]})]
     assert propose(project, "corva", given, []).questions == propose(project, "corva", given, []).questions
+
+
+@pytest.mark.parametrize(
+    ("said", "remedy"),
+    [
+        ("field:people:first_name=given_nam", "Did you mean 'given_name'?"),
+        ("key:crm/people=emial", "Did you mean 'email'?"),
+        ("key:crm/people=email,nothing", "Answer with one such as id, or -."),
+        ("zone:crm=Europe/Pariss", "Did you mean 'Europe/Paris'?"),
+        ("value:contact.status:gesperrt=inactiv", "Answer with one of: active, inactive, -."),
+    ],
+)
+def test_a_text_that_is_no_answer_is_refused(project: Project, said: str, remedy: str) -> None:
+    """A mistyped field, column, zone or code is told, with the nearest that there is; what is right is taken, and what is left out too."""
+    columns = {**PEOPLE, "updated_at": ["2026-10-02 08:00:00"] * 4, "status": ["active", "gesperrt", "active", "active"]}
+    first = propose(project, "corva", [sample(columns)], [])
+    topic, _, value = said.partition("=")
+    question = next(each for each in (*first.questions, *first.optional) if topic == each.topic.id)
+    assert remedy == question.refuse(value)
+    assert question.options and all(question.refuse(each.value) is None for each in question.options)
+    answered = propose(project, "corva", [sample(columns)], [answer(question.topic, LEAVE)])
+    assert [remedy] == [each.refuse(value) for each in answered.closed]
+    assert question.refuse(LEAVE) is None
+
+
+def test_a_required_amount_is_a_field_or_a_number(invoices: Project) -> None:
+    """A text that is neither is refused, with how a number is written."""
+    proposal = propose(invoices, "corva", [sample({"number": ["a", "b", "c"], "issue_date": ["2026-10-02"] * 3, "extra": ["1", "2", "3"]}, name="invoices")], [])
+    question = asked(proposal)["constant:invoice.net_total:invoices"]
+    assert ("Write a number: 12.50.", None, None) == (question.refuse("twelve"), question.refuse("12.50"), question.refuse("extra"))
+
+
+def test_a_name_beside_a_given_name_is_the_family_name(project: Project) -> None:
+    """Prénom and Nom, as French files have them: what is proposed for Nom is the family name."""
+    columns = {"courriel": PEOPLE["email"], "Prénom": PEOPLE["first_name"], "Nom": PEOPLE["last_name"]}
+    proposal = propose(project, "corva", [sample(columns)], [])
+    question = asked(proposal).get("field:people:Nom")
+    assert "family_name" == (question.proposal if question else next(each.target for each in proposal.streams[0].fields if each.source == "Nom"))
+
+
+def test_a_whole_name_is_no_family_name_because_another_clients_was() -> None:
+    """At the first client Nom stood beside Prénom; a name of several words that stands alone is asked about, and the full name is proposed."""
+    earlier = b"reason: its own\nfrom: crm/people\nto: contact\nfields: {email: contact_email(courriel), given_name: person_name(Vorname), family_name: person_name(Nom)}\n"
+    system = b"reason: its own\nconnector: files\nconnection: {folder: inbox}\nstreams: {people: {format: csv, read: {files: p*.csv}}}\n"
+    files = {"clients/abel/systems/crm.yaml": system, "clients/abel/mappings/crm.people.yaml": earlier}
+    loaded = with_client(load_project_files({**load_project(catalog_folder() / "party").files, **files}))
+    columns = {"id": PEOPLE["id"], "email": PEOPLE["email"], "name": ["Ann Arbor", "Bo Berg", "Cy Cole", "Di Dahl"]}
+    proposal = propose(loaded, "corva", [sample(columns)], [answer(Topic("model", "crm/people"), "contact")])
+    question = asked(proposal)["field:people:name"]
+    assert "full_name" == question.proposal
+    assert "family_name" in [each.value for each in question.options]
