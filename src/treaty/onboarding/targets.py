@@ -147,7 +147,7 @@ class TargetChooser:
         profile = self.sample.profile.field(each.source)
         unlikely = each.target is None or each.confidence < LIKELY
         rest = self._rest(profile) if unlikely and profile is not None and profile.filled else ()
-        return replace(each, target=rest[0], confidence=LIKELY) if rest and rest[0] not in wanted else each
+        return replace(each, target=rest[0], confidence=LIKELY) if rest and rest[0] not in wanted - {each.target} else each
 
     def _matters(self, target: str) -> str:
         declared = self.contract.find(target.replace("/", "."))
