@@ -12,6 +12,7 @@ from treaty.cli.output import Output, Styled
 from treaty.errors import UsageError
 
 SURE, LIKELY = 0.9, 0.7
+SHOWN_KNOWN = 8
 
 
 def configure_onboard(parser: argparse.ArgumentParser) -> None:
@@ -115,6 +116,8 @@ def _ask(question: treaty.Question, number: int, of: int, output: Output) -> str
     output.line(f"{number}/{of}  {question.text}", "bold")
     for each in question.evidence:
         output.line(f"     {each}", "dim")
+    if question.known and not question.options:
+        output.line(f"     one such as {', '.join(question.known[:SHOWN_KNOWN])}", "dim")
     for position, option in enumerate(question.options, 1):
         output.line(f"  {position}  {option.value}{f': {option.label}' if option.label != option.value else ''}")
     default = next(
@@ -151,6 +154,9 @@ def _print_streams(result: treaty.OnboardResult, shown: dict[str, str | None], o
         output.title(
             f"{sample.place}: {sample.profile.records} records of {stream.model}, told apart by {', '.join(stream.key) or 'their content'}."
         )
+        encoding = sample.settings.get("read", {}).get("encoding")
+        if encoding:
+            output.line(f"Its text is no UTF-8, and is read as {encoding}.")
         rows = [_row(stream, each) for each in stream.fields]
         output.table(("field", "type", "nulls", "distinct", "becomes", "sure", "cell", "because"), rows)
 
@@ -229,6 +235,7 @@ def _print_questions(result: treaty.OnboardResult, output: Output) -> None:
         output.line(f"    {question.text} {'; '.join(question.evidence)}")
         values = ", ".join(each.value for each in question.options)
         proposed = f" Proposed: {question.proposal}." if question.proposal is not None else ""
-        listed = f"One of: {values}{'' if question.only_options else ', or a text'}." if values else "Any text."
+        some = f"One such as {', '.join(question.known[:SHOWN_KNOWN])}." if question.known else "Any text."
+        listed = f"One of: {values}{'' if question.only_options else ', or a text'}." if values else some
         output.line(f"    {listed}{proposed}")
     output.line(f"Answer with: treaty onboard {result.client} --answer TOPIC=VALUE …, or take what is proposed: --accept", "dim")

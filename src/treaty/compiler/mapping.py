@@ -139,13 +139,18 @@ class _Compiler:
     # ---- edge cases
 
     def _ordered_cases(self) -> list[DecisionRecord]:
-        """Return the edge cases in the model's order; a project's own ones over a pack's model come after it, by their ids."""
+        """Return the edge cases in the model's order; a project's own ones over a pack's model come after it, by their ids.
+
+        What governs fields of another model alone is none of this one.
+        """
         assert self.contract is not None
         by_id = {each.id: each for each in self.governing if each.kind == "edge-case"}
         listed = [by_id[each] for each in self.contract.edge_cases if each in by_id]
         if not self.contract.of_pack:
             return listed
-        own = sorted(each.id for each in by_id.values() if not each.position.file.startswith("packs/"))
+        model = self.mapping.to
+        governing = [each for each in by_id.values() if any(one.partition(".")[0] == model for one in each.governs)]
+        own = sorted(each.id for each in governing if not each.position.file.startswith("packs/"))
         return [*listed, *(by_id[each] for each in own if each not in self.contract.edge_cases)]
 
     def _element_cases(self, group: str, node: ir.Each) -> ir.Each:

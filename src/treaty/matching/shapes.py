@@ -22,17 +22,29 @@ ar bg cs da de el en es et fi fr he hr hu it ja ko lt lv nb nl no pl pt ro ru sk
 LANGUAGES = frozenset(_LANGUAGES.split())
 
 NUMBER = re.compile(r"[+-]?\d+(?:\.\d+)?")
-COMMA_NUMBER = re.compile(r"\(?[+-]?(?:\d{1,3}(?:\.\d{3})+|\d+),\d{1,4}\)?")
+BLANKS, MARKS, QUOTES = " \u00a0\u202f", "€$£¥", "'\u2019"
+"""What stands between the thousands of an amount in some countries, the signs of currencies, and the apostrophes of Switzerland."""
+_BEFORE, _AFTER = rf"\(?[+-]?(?:[{MARKS}][{BLANKS}]?)?[+-]?", rf"(?:[{BLANKS}]?[{MARKS}])?-?\)?"
+_BLANK_GROUPS = rf"\d{{1,3}}(?:[{BLANKS}]\d{{3}})+"
+COMMA_NUMBER = re.compile(rf"{_BEFORE}(?:\d{{1,3}}(?:\.\d{{3}})+|{_BLANK_GROUPS}|\d+),\d{{1,4}}{_AFTER}")
+GROUPED_NUMBER = re.compile(
+    rf"{_BEFORE}(?:\d{{1,3}}(?:,\d{{3}})+(?:\.\d{{1,4}})?|\d{{1,3}}(?:[{QUOTES}]\d{{3}})+(?:[.,]\d{{1,4}})?|{_BLANK_GROUPS}\.\d{{1,4}}){_AFTER}"
+    rf"|[+-]?[{MARKS}][{BLANKS}]?[+-]?\d+(?:\.\d{{1,4}})?|\d+(?:\.\d{{1,4}})?[{BLANKS}]?[{MARKS}]"
+)
+"""An amount with a point before the decimals, if any: with commas, apostrophes or blanks between the thousands, or with the sign of a currency."""
 TIMESTAMP = re.compile(r"(\d{4}-\d\d-\d\d)[T ](\d?\d:\d\d(?::\d\d)?)(?:[.,](\d+))?\s?(Z|UTC|[+-]\d\d:?(?:\d\d)?)?")
+LOCAL_TIMESTAMP = re.compile(r"(?:\d{1,2}([./-])\d{1,2}\1\d{4}|\d{4}([./])\d\d\2\d\d)[T ]\d?\d:\d\d(?::\d\d)?")
 TESTS: tuple[tuple[str, re.Pattern[str]], ...] = (
     ("boolean", re.compile(r"true|false|yes|no|ja|nein|oui|non|wahr|falsch|[tfyn]", re.I)),
     ("timestamp", TIMESTAMP),
+    ("timestamp", LOCAL_TIMESTAMP),
     ("date", re.compile(r"\d{4}-\d\d-\d\d|\d{1,2}[./]\d{1,2}[./](?:\d{4}|\d\d)|\d{4}/\d\d/\d\d|20[0-4]\d[01]\d[0-3]\d")),
     ("time", re.compile(r"\d\d:\d\d(:\d\d)?")),
     ("epoch", re.compile(r"1[0-9]{9}(?:\d{3})?")),
     ("integer", re.compile(r"[+-]?\d+")),
     ("decimal", NUMBER),
     ("comma-decimal", COMMA_NUMBER),
+    ("comma-decimal", GROUPED_NUMBER),
     ("email", re.compile(r"[^@\s]+@[^@\s]+\.[A-Za-z]{2,}")),
     ("url", re.compile(r"(?:https?|ftp)://\S+|www\.\S+", re.I)),
     ("uuid", re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}", re.I)),
@@ -100,20 +112,27 @@ def spell_value(value: str, shape: str = "") -> str:
     if not text:
         return ""
     first = text[0]
-    if first.isdigit() or first in "+-(":
+    if first.isdigit() or first in "+-(" or first in MARKS:
         if matched := TIMESTAMP.fullmatch(text):
             return _spell_instant(matched)
         if NUMBER.fullmatch(text):
             return _spell_number(text)
         if COMMA_NUMBER.fullmatch(text):
-            sign = "-" if first in "-(" else ""
-            return _spell_number(sign + text.strip("()+-").replace(".", "").replace(",", "."))
+            return _spell_amount(text, ".", ",")
+        if GROUPED_NUMBER.fullmatch(text):
+            return _spell_amount(text, ",", ".")
         if matched := re.fullmatch(r"(\d{1,2})[.](\d{1,2})[.](\d{4})", text):
             return f"{matched[3]}-{int(matched[2]):02}-{int(matched[1]):02}"
     small = text.casefold()
     if len(small) <= 6:
         return "true" if small in TRUE else "false" if small in FALSE else small
     return " ".join(small.split())
+
+
+def _spell_amount(text: str, grouping: str, point: str) -> str:
+    sign = "-" if "-" in text or text[0] == "(" else ""
+    bare = text.translate({ord(each): None for each in f"()+-{BLANKS}{MARKS}{QUOTES}"})
+    return _spell_number(sign + bare.replace(grouping, "").replace(point, "."))
 
 
 def _spell_number(text: str) -> str:

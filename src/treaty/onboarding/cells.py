@@ -10,7 +10,7 @@ from decimal import Decimal
 
 from treaty.compiler.functions.times import zone_names
 from treaty.matching.names import find_meanings
-from treaty.matching.shapes import find_shape
+from treaty.matching.shapes import BLANKS, MARKS, QUOTES, find_shape
 from treaty.onboarding.drafts import Draft, Drafts
 from treaty.onboarding.functions import Reader, find_readers
 from treaty.onboarding.paths import spell_text
@@ -145,12 +145,13 @@ class CellChooser:
         return f"{readers[0].signature.name}({path})" if readers else f"plain_decimal({path})"
 
     def _comma(self, target: str, declared: SchemaProperty, path: str, texts: list[str]) -> str | None:
-        commas = [each for each in texts if "," in each]
-        evidence = (f"{len(commas)} of {len(texts)} values have a comma: {first_words(commas)}",)
+        commas = [each for each in texts if "," in each] or texts
+        evidence = (f"{len(commas)} of {len(texts)} values have a comma: {first_words(commas)}",) if "," in commas[0] else (first_words(texts),)
         options = (Option("comma", "the comma is the decimal point, dots group"), Option("point", "the point is the decimal point, commas group"))
         topic = Topic("amounts", self.system, "", "comma")
         text = f"How are amounts of {self.system} written?"
-        answer = self.interview.ask(Question(topic, text, "money", evidence, options, "comma", 0.95))
+        proposal = "point" if any(0 <= each.rfind(",") < each.rfind(".") or each.count(",") != 1 for each in commas) else "comma"
+        answer = self.interview.ask(Question(topic, text, "money", evidence, options, proposal, 0.95))
         if answer is None or answer.value not in ("comma", "point"):
             return None
         grouping, point = (".", ",") if answer.value == "comma" else (",", ".")
@@ -158,11 +159,15 @@ class CellChooser:
         name = f"{_name(self.drafts.client)}_{_name(self.system)}_{'amount' if kind == 'decimal(18,4)' else _name(kind)}"
         draft = self.drafts.made.get(name.replace("_", "-"))
         if draft is None:
-            body = f"plain_decimal(replace(replace({{}}, '{grouping}', ''), '{point}', '.'))"
+            body = _amount_body(texts, grouping, point)
             credit = "replace(replace(trim(text), '(', ''), ')', '')"
+            cases = [{"when": "starts_with(trim(text), '(')", "then": f"0 - {body.format(credit)}"}]
+            if any(each.strip().endswith("-") for each in texts):
+                owed = "replace(trim(text), '-', '')"
+                cases.append({"when": "ends_with(trim(text), '-')", "then": f"0 - {body.format(owed)}"})
             draft = Draft(
                 name.replace("_", "-"), f"{self.system} of {self.drafts.client} writes amounts with a {answer.value} before the decimals", f"{name}(text: string) -> {kind}",
-                {"cases": [{"when": "starts_with(trim(text), '(')", "then": f"0 - {body.format(credit)}"}], "otherwise": body.format("trim(text)")},
+                {"cases": cases, "otherwise": body.format("trim(text)")},
                 tuple(_example(each, grouping, point) for each in sorted(commas, key=lambda each: (-len(each), each))[:3]),
                 tuple(f"{each.value}: {each.label}" for each in options), f"{answer.value}: parentheses mean minus.", answer,
             )  # fmt: skip
@@ -250,7 +255,8 @@ class CellChooser:
         options = tuple(Option(each, each) for each in dict.fromkeys((guess, "UTC")))
         evidence = (f"times do not say it: {first_words(texts, 3)}", f"countries in the sample: {', '.join(self.countries[:3]) or 'none'}")
         topic = Topic("zone", self.system, "", f"zone of times in {guess}")
-        answer = self.interview.ask(Question(topic, f"In which time zone are times of {self.system}?", "dates", evidence, options, guess, 0.7, only_options=False, known=tuple(sorted(zone_names()))))
+        text, known = f"In which time zone are times of {self.system}?", tuple(sorted(zone_names()))
+        answer = self.interview.ask(Question(topic, text, "dates", evidence, options, guess, 0.7, only_options=False, known=known))
         return None if answer is None or answer.value == LEAVE else answer.value
 
 
@@ -259,7 +265,7 @@ def fits(kind: str, texts: Iterable[str], seen: str) -> bool:
     wanted = FITTING.get(kind.partition("(")[0])
     if wanted is None:
         return True
-    shapes = ["timestamp" if DAY_FIRST.match(each) and CLOCK.search(each) else find_shape(each) for each in map(str.strip, texts) if each]
+    shapes = [find_shape(each) for each in map(str.strip, texts) if each]
     if not shapes:
         return seen in wanted or (seen in ("string", "") and kind != "boolean")
     return sum(each in wanted for each in shapes) >= FIT_SHARE * len(shapes)
@@ -290,7 +296,16 @@ def _name(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")
 
 
+def _amount_body(texts: Iterable[str], grouping: str, point: str) -> str:
+    """Return the expression that reads an amount: what stands between its thousands and the signs of currencies are left out, as far as they were seen."""
+    seen = sorted({each for text in texts for each in text.strip()} & set(BLANKS + MARKS + QUOTES))
+    body = "{}"
+    for each in (*seen, grouping):
+        body = f"replace({body}, {spell_text(each)}, '')"
+    return f"plain_decimal({body})" if point == "." else f"plain_decimal(replace({body}, '{point}', '.'))"
+
+
 def _example(text: str, grouping: str, point: str) -> dict[str, object]:
     bare = text.strip()
-    number = Decimal(bare.strip("()").replace(grouping, "").replace(point, "."))
-    return {"text": bare, "returns": -number if bare.startswith("(") else number}
+    number = Decimal(bare.strip("()-+").translate({ord(each): None for each in BLANKS + MARKS + QUOTES}).strip("-+").replace(grouping, "").replace(point, "."))
+    return {"text": bare, "returns": -number if bare.startswith("(") or "-" in bare else number}

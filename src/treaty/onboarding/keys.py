@@ -30,7 +30,9 @@ def choose_key(sample: SampleStream, interview: Interview) -> tuple[str, ...]:
     topic = Topic("key", sample.place, "", f"key of {' '.join(find_meanings(sample.name))}")
     confidence = 0.7 if named else 0.4
     text = f"What tells the records of {sample.place} apart?"
-    answer = interview.ask(Question(topic, text, "identity", evidence, tuple(options), proposal, confidence, only_options=False, known=tuple(each.path for each in single), several=True), optional=clear)
+    known = tuple(each.path for each in single)
+    question = Question(topic, text, "identity", evidence, tuple(options), proposal, confidence, only_options=False, known=known, several=True)
+    answer = interview.ask(question, optional=clear)
     if answer is None and clear:
         return (spell_path(proposal),)
     if answer is None or answer.value == LEAVE:

@@ -12,7 +12,9 @@ from treaty.matching.shapes import find_pattern, find_shape, spell_epochs, spell
     ("value", "shape"),
     [
         ("ann@example.com", "email"), ("2026-01-31", "date"), ("31.01.2026", "date"), ("2026-01-31T10:00:00Z", "timestamp"), ("1700000000", "epoch"),
-        ("EUR", "currency"), ("DE", "country"), ("true", "boolean"), ("1.234,50", "comma-decimal"), ("+49 30 123456", "phone"),
+        ("EUR", "currency"), ("DE", "country"), ("true", "boolean"), ("1.234,50", "comma-decimal"),
+        ("1 479,18", "comma-decimal"), ("1,234.50", "comma-decimal"), ("$500.47", "comma-decimal"), ("02.10.2026 08:00", "timestamp"),
+        ("+49 30 123456", "phone"),
         ("DE123456789", "tax-id"), ("https://example.com/a", "url"), ("cus_9a8b7c6d5e", "key"), ("a word or two and then some more", "text"),
     ],
 )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -242,3 +243,33 @@ def test_a_whole_name_is_no_family_name_because_another_clients_was() -> None:
     question = asked(proposal)["field:people:name"]
     assert "full_name" == question.proposal
     assert "family_name" in [each.value for each in question.options]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "said", "body"),
+    [
+        (["1.234,50", "12,00", "(3,10)"], "comma", "plain_decimal(replace(replace(trim(text), '.', ''), ',', '.'))"),
+        (["1 234,50", "12,00", "8 820,23"], "comma", "plain_decimal(replace(replace(replace(trim(text), ' ', ''), '.', ''), ',', '.'))"),
+        (["1,234.50", "12.00", "8,820.23"], "point", "plain_decimal(replace(trim(text), ',', ''))"),
+        (["$1,234.50", "$12.00", "$3.10"], "point", "plain_decimal(replace(replace(trim(text), '$', ''), ',', ''))"),
+        (["1'234.50", "12.00", "8'820.23"], "point", "plain_decimal(replace(replace(trim(text), '''', ''), ',', ''))"),
+    ],
+)
+def test_amounts_are_read_as_countries_write_them(invoices: Project, amounts: list[str], said: str, body: str) -> None:
+    """Points, commas, blanks and apostrophes between thousands, and signs of currencies: what is proposed fits the values."""
+    columns = {"number": ["R1", "R2", "R3"], "net_total": amounts, "issue_date": ["2026-10-02", "2026-10-03", "2026-10-04"]}
+    first = propose(invoices, "corva", [sample(columns, name="invoices")], [])
+    question = asked(first)["amounts:crm"]
+    assert said == question.proposal
+    then = propose(invoices, "corva", [sample(columns, name="invoices")], [answer(question.topic, said)])
+    assert body == next(iter(then.drafts.made.values())).body["otherwise"]
+
+
+def test_an_amount_with_its_minus_behind_is_owed() -> None:
+    """SAP writes 12,50- for what is credited: the decision has a case and an example of it."""
+    columns = {"number": ["R1", "R2", "R3"], "net_total": ["1.234,50-", "12,00", "3,10"]}
+    project = with_client(load_project(catalog_folder() / "einvoice"))
+    question = asked(propose(project, "corva", [sample(columns, name="invoices")], []))["amounts:crm"]
+    made = next(iter(propose(project, "corva", [sample(columns, name="invoices")], [answer(question.topic, "comma")]).drafts.made.values()))
+    assert "ends_with(trim(text), '-')" in [each["when"] for each in made.body["cases"]]
+    assert {"text": "1.234,50-", "returns": Decimal("-1234.50")} in made.examples

@@ -13,6 +13,7 @@ from typing import Any
 
 from treaty.errors import UsageError
 from treaty.onboarding.earlier import read_paths
+from treaty.onboarding.encodings import guess_encoding
 from treaty.onboarding.samples import SampleStream
 from treaty.operations.onboarding.recording import GivenSample
 from treaty.operations.reading import Event, ReadArrival, ReadRefusal, read_file
@@ -25,7 +26,7 @@ RECOGNISED_RECORDS = 100
 RECOGNISED_SHARE = 0.6
 """So much of what a mapping reads must be in a file that is taken for its stream's."""
 LEAST_PATHS = 5
-FALLBACK_ENCODING = "cp1252"
+ENCODED_BYTES = 1_000_000
 DEFAULTS = {"delimiter": ",", "quote": '"', "encoding": "utf-8"}
 DATED = re.compile(r"(?:[-_. ]*\d+)+\Z")
 
@@ -118,12 +119,13 @@ def _stream(system: str, name: str, connector: str, connection: Mapping[str, Any
 
 
 def _events(files: list[Path]) -> tuple[list[Event], str]:
-    """Read the files; where they are no UTF-8, as Windows writes western text. Return the encoding where it must be told."""
+    """Read the files; where they are no UTF-8, as Windows writes the text of some country. Return the encoding where it must be told."""
     events = _read(files, {})
     if any(isinstance(each, ReadRefusal) and each.reason == "bad-encoding" for each in events):
-        again = _read(files, {"encoding": FALLBACK_ENCODING})
+        guess = guess_encoding(b"".join(_start(each) for each in files[:SAMPLE_RECORDS]))
+        again = _read(files, {"encoding": guess})
         if not any(isinstance(each, ReadRefusal) and each.reason == "bad-encoding" for each in again):
-            return again, FALLBACK_ENCODING
+            return again, guess
     return events, ""
 
 
@@ -136,6 +138,11 @@ def _read(files: list[Path], settings: Mapping[str, Any]) -> list[Event]:
         if left <= 0:
             break
     return found
+
+
+def _start(file: Path) -> bytes:
+    with file.open("rb") as opened:
+        return opened.read(ENCODED_BYTES)
 
 
 def _head(file: Path) -> bytes:
