@@ -126,7 +126,7 @@ class TargetChooser:
         known = answer.value != LEAVE and self.contract.find(answer.value) is not None
         return (answer.value.replace(".", "/"), ADOPTED) if known else (None, LEFT)
 
-    def _whole(self, each: Correspondence, profile: FieldProfile) -> tuple[str | None, bool]:
+    def _whole(self, each: Correspondence, profile: FieldProfile) -> tuple[str, bool]:
         """Return what a field named like a whole is, and whether its target speaks against that.
 
         A name that holds given and family name is no company's, whatever the column is called; beside the given name it is the family name;
@@ -135,7 +135,7 @@ class TargetChooser:
         rest = self._rest(profile)
         found = rest or find_wholes(profile.name, [one.name for one in self.contract.properties])
         if each.target is None or not found or each.target in found:
-            return None, False
+            return "", False
         return found[0], bool(rest) or each.confidence < SURE or is_part(profile.name, each.target)
 
     def _rest(self, profile: FieldProfile) -> tuple[str, ...]:
