@@ -10,6 +10,8 @@ from typing import Any
 import pytest
 from command_line import treaty
 
+from treaty.operations.onboard import onboard
+from treaty.operations.onboarding import reaching
 from treaty.operations.onboarding.recording import read_record
 from treaty.project.files import catalog_folder
 from treaty.testing.api import run_api
@@ -237,3 +239,35 @@ def test_a_project_whose_records_have_no_client_takes_none(tmp_path: Path) -> No
         assert not (project / "clients").exists() or not list((project / "clients").iterdir())
     finally:
         treaty("stop", "--project", project)
+
+
+def test_a_list_whose_objects_a_pack_maps_is_of_the_packs_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The address of a Stripe-like list in a project with the pack: its own mapping reads it over HTTP, and its other lists are left out until they are given."""
+    monkeypatch.setenv("TREATY_EGRESS_PRIVATE", "127.0.0.1")
+    monkeypatch.setenv("SHOP_TOKEN", "sk_test")
+    project = tmp_path / "books"
+    treaty("init", project, "--pack", "billing")
+    customers = [{**each, "delinquent": False, "balance": 0, "tax_exempt": "none", "livemode": True} for each in PEOPLE]
+    with run_api(tmp_path / "log") as api:
+        address = api.offer("customers", customers, "sk_test")
+        said = treaty("onboard", "nova", address, "--system", "shop", "--secret", "env:SHOP_TOKEN", "--project", project, "--json").json
+        assert [("stripe/customers", "customer", True, "stripe.customers")] == [(each["stream"], each["model"], each["shipped"], each["mapping"]) for each in said["streams"]]
+        assert ([], 25, 25) == (said["questions"], said["rehearsals"][0]["records"], said["rehearsals"][0]["canonical"])
+        assert ["clients/nova/flows/billing.yaml", "clients/nova/systems/stripe.yaml"] == sorted(said["written"])
+        assert 0 == treaty("check", "--project", project).status
+        try:
+            ran = treaty("run", "--project", project, "--json").json
+            assert [("stripe/customers", 25)] == [(each["stream"], each["landed"]) for flow in ran["flows"] for each in flow["streams"]]
+        finally:
+            treaty("stop", "--project", project)
+
+
+def test_a_description_is_parsed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A large description takes seconds to parse: what was parsed when it was taken is what is proposed from."""
+    project, parsed = tmp_path / "books", []
+    treaty("init", project, "--pack", "party")
+    (tmp_path / "people.yaml").write_text(DESCRIPTION, encoding="utf-8")
+    once = reaching.describe_document
+    monkeypatch.setattr(reaching, "describe_document", lambda file, name: parsed.append(file) or once(file, name))
+    assert ["contact"] == [each.model for each in onboard("vega", [tmp_path / "people.yaml"], project=project).streams]
+    assert [tmp_path / "people.yaml"] == parsed

@@ -64,6 +64,9 @@ def test_records_of_the_past_are_what_readers_saw(tmp_path: Path, new_database: 
     applies = [each.applied_id for each in reversed(treaty.applies(tmp_path))]
     with find_workspace(tmp_path).open() as session:
         compact(session, AllClients("compaction"), keep=timedelta(0))
+    property = "      - {name: size, logicalType: integer"
+    edit(tmp_path, "models/thing.yaml", (property, f'      - {{name: label, logicalType: string, physicalType: string}}\n{property}'))
+    assert "label" in treaty.records("thing", tmp_path).column_names
     for at, rows in (seen[0], seen[2], seen[4]):
         assert rows == treaty.records("thing", tmp_path, as_of=at).to_pylist()
     assert [] == treaty.records("thing", tmp_path, as_of_apply=applies[0]).to_pylist(), "the first apply is before the first landing"

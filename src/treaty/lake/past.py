@@ -7,11 +7,12 @@ forgets snapshots, which nothing here asks. A catalog of views holds these rows 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from treaty.compiler.types import Type
 from treaty.lake.current import ModelTables
 from treaty.lake.names import LAKE, lake_table, quote_name, quote_text
 from treaty.lake.schema import table_columns
@@ -27,11 +28,12 @@ class Moment:
 
     at: datetime
     catalog: str = LAKE
+    fields: Mapping[str, Mapping[str, Type]] = field(default_factory=dict)  # model → field → type, as they were declared then; none: as the lake has them
 
 
 @contextmanager
-def open_past(session: Session, at: datetime, models: Iterable[str]) -> Iterator[Moment]:
-    """Let these models be read as they were at a time (aware); one at a time in a session."""
+def open_past(session: Session, at: datetime, models: Mapping[str, Mapping[str, Type]]) -> Iterator[Moment]:
+    """Let these models be read as they were at a time (aware), with the fields and types that they had; one at a time in a session."""
     session.duck.execute(f"detach database if exists {CATALOG}")
     session.duck.execute(f"attach ':memory:' as {CATALOG}")
     try:
@@ -43,6 +45,6 @@ def open_past(session: Session, at: datetime, models: Iterable[str]) -> Iterator
                 session.duck.execute(f"""
                     create view {CATALOG}.main.{quote_name(table)} as
                     select * from {lake_table(table)} where _batch in (select _batch from {CATALOG}.main.known_batches)""")
-        yield Moment(at, CATALOG)
+        yield Moment(at, CATALOG, models)
     finally:
         session.duck.execute(f"detach database if exists {CATALOG}")

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeAlias
 
+from treaty.compiler.functions.duckdb_types import duckdb_type
+from treaty.compiler.types import Type
 from treaty.lake.current import (
     ModelTables,
     client_or_none,
@@ -80,7 +82,10 @@ def _pages(
     known = table_columns(session, golden_table(model))
     if known is None:
         return ["select null::varchar as _id, null::varchar as _client where false"]
-    fields = "".join(f", g.{quote_name(name)}" for name in known if not name.startswith("_"))
+    declared = when.fields.get(model)
+    own = [name for name in known if not name.startswith("_") and (declared is None or name in declared)]
+    fields = "".join(f", g.{quote_name(name)}" for name in own)
+    shown = fields if declared is None else "".join(f", {_as_declared(name, kind, own)} as {quote_name(name)}" for name, kind in declared.items())
     golden = current_golden(tables, client, f"g._canonical_id, g._client{fields}", "not g._deleted" if ids is None else f"not g._deleted and g._canonical_id in {_uuids(ids)}")
     if any(each.moves for several in relations.values() for each in several):
         golden = f"select * exclude (_missing) from ({as_read(session, golden, relations, when.at, when.catalog)}) where _missing is null"
@@ -90,7 +95,7 @@ def _pages(
     def page(first: int) -> str:
         mine = f"place between {first} and {first + step - 1}"
         return f"""
-            select g._canonical_id::varchar as _id, g._client{fields}, coalesce(s._sources, []) as _sources, coalesce(f._findings, []) as _findings
+            select g._canonical_id::varchar as _id, g._client{shown}, coalesce(s._sources, []) as _sources, coalesce(f._findings, []) as _findings
             from (select * from {held} where {mine}) g
             left join (select place, list_sort(list(source)) as _sources from read_members where {mine} group by place) s on s.place = g.place
             left join (select place, list_sort(list_distinct(flatten(list(_findings)))) as _findings from read_findings
@@ -98,6 +103,12 @@ def _pages(
             order by g.place"""
 
     return [page(first) for first in range(1, max(rows, 1) + 1, step)]
+
+
+def _as_declared(name: str, kind: Type, known: Sequence[str]) -> str:
+    """Return a field in the type that it had: what became wider since held nothing then that this type does not."""
+    value = f"g.{quote_name(name)}" if name in known else "null"
+    return f"cast({value} as {duckdb_type(kind)})"
 
 
 def _hold(session: Session, tables: ModelTables, client: str | None, golden: str) -> tuple[int, str]:

@@ -41,15 +41,29 @@ def render_files(project: Project, client: str, proposal: Proposal, outbound: It
     if named or delivered:
         flow = {"reason": f"what {client} gave first", "mappings": [*named, *delivered], "trigger": "manual"}
         files[f"{base}/flows/{client}.yaml"] = dump(flow, f"What runs for {client}.")
-    return files
+    return files | dict(_narrowed_flows(project, client, proposal))
+
+
+def _narrowed_flows(project: Project, client: str, proposal: Proposal) -> Iterator[tuple[str, bytes]]:
+    """Yield the standard's flows less the lists of an API that a client has not given: unlike files that never come, they cannot be read."""
+    reached = {each.sample.system for each in proposal.streams if each.sample.shipped and each.sample.connector == "rest"}
+    given = {each.sample.shipped for each in proposal.streams}
+    for name, flow in project.flows.items():
+        sources = {each: project.mappings[each].from_ for each in flow.mappings if each in project.mappings and project.mappings[each].inbound}
+        absent = {each for each, source in sources.items() if source.partition("/")[0] in reached and source not in given}
+        if absent:
+            settings = {"reason": f"what {client} gave of {', '.join(sorted(reached))}", "mappings": [each for each in flow.mappings if each not in absent]}
+            yield f"clients/{client}/flows/{name}.yaml", dump(settings, f"What runs for {client}, of what a pack reads.")
 
 
 def _system(client: str, found: Sequence[StreamProposal]) -> bytes:
     first = found[0].sample
     if first.shipped:
-        settings: dict[str, Any] = {"reason": f"{client} has documents of its own", "connection": dict(first.connection)}
-        streams = {each.sample.name: dict(each.sample.settings) for each in found if each.sample.settings}
-        return dump({**settings, **({"streams": streams} if streams else {})}, f"The documents of {client}; a pack reads them.")
+        connector = {"connector": first.connector} if first.connector != "files" else {}
+        settings: dict[str, Any] = {"reason": f"{client} has {'documents' if not connector else 'an account'} of its own", **connector, "connection": dict(first.connection)}
+        streams = {each.sample.name: dict(each.sample.settings) if each.sample.shipped else _stream(each) for each in found if each.sample.settings}
+        about = f"The documents of {client}; a pack reads them." if not connector else f"How {first.system} is reached for {client}; a pack reads it."
+        return dump({**settings, **({"streams": streams} if streams else {})}, about)
     settings = {
         "reason": f"{client}'s own system", "connector": first.connector, "connection": dict(first.connection), "classification": "confidential",
         "streams": {each.sample.name: _stream(each) for each in found},

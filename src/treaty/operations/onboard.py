@@ -20,6 +20,7 @@ from treaty.onboarding.questions import LEAVE, Answer, Question
 from treaty.onboarding.rendering import client_outbound, render_files, sink_files
 from treaty.operations.deciding.writing import write_changes
 from treaty.operations.onboarding.reaching import (
+    Descriptions,
     is_description,
     is_endpoint,
     is_reference,
@@ -119,13 +120,14 @@ def onboard(
     at = clock()
     record = read_record(workspace.root, client)
     progress("reading the sample")
+    known: Descriptions = {}
     for each in samples:
-        for given in _take(workspace, client, system, str(each), secret, at):
+        for given in _take(workspace, client, system, str(each), secret, at, known):
             record.add_sample(given)
     if not record.samples:
         raise UsageError(f"Nothing of {client} has been given yet.", remedy=f"Name what it gives: treaty onboard {client} FILE…")
     record.deliver_to = deliver_to or record.deliver_to or _usual_sink(workspace.root, client)
-    read = tuple(_read(workspace, record))
+    read = tuple(_read(workspace, record, known))
     progress("proposing")
     proposal = _settle(workspace, record, read, dict(answers or {}), accept, who or getpass.getuser(), at)
     record.note("proposed", at)
@@ -157,27 +159,29 @@ def _ensure_clients(workspace: Workspace) -> None:
             )
 
 
-def _take(workspace: Workspace, client: str, system: str | None, sample: str, secret: str | None, at: datetime) -> Iterator[GivenSample]:
+def _take(
+    workspace: Workspace, client: str, system: str | None, sample: str, secret: str | None, at: datetime, known: Descriptions
+) -> Iterator[GivenSample]:  # fmt: skip
     place = Path(sample).expanduser()
     if is_endpoint(sample):
-        yield take_endpoint(workspace.root, workspace.state, client, system, sample, secret, at)
+        yield take_endpoint(workspace.root, workspace.state, client, system, sample, secret, at, workspace.project)
     elif is_reference(sample):
         yield from take_tables(workspace.root, workspace.state, client, system, sample, at)
     elif is_description(sample):
-        yield from take_description(workspace.root, client, system, sample, at)
+        yield from take_description(workspace.root, client, system, sample, at, known)
     elif place.exists():
         yield from take_files(workspace.root, client, system, place, workspace.project, at)
     else:
         raise UsageError(f"There is nothing at {sample}.", remedy="Name a file, a folder, an OpenAPI description, https://HOST/LIST, or env:URL#schema.table.")
 
 
-def _read(workspace: Workspace, record: OnboardingRecord) -> Iterator[ReadSample]:
+def _read(workspace: Workspace, record: OnboardingRecord, known: Descriptions) -> Iterator[ReadSample]:
     kinds: dict[str, list[GivenSample]] = {}
     for each in record.samples:
         kinds.setdefault(each.kind if each.kind in ("file", "openapi") else "reached", []).append(each)
     yield from read_files(workspace.root, kinds.get("file", []), workspace.project)
     yield from read_reached(workspace.root, workspace.state, record.client, kinds.get("reached", []))
-    yield from read_described(workspace.root, kinds.get("openapi", []))
+    yield from read_described(workspace.root, kinds.get("openapi", []), known)
 
 
 def _usual_sink(root: Path, client: str) -> str:

@@ -79,6 +79,7 @@ def _opened(
         workspace.ensure_client(client)
         ensure_model(workspace, model)
     workspace.ensure_ran()
+    from treaty.compiler.types import parse_type, type_of
     from treaty.lake.past import open_past
     from treaty.lake.relationships import relationships
     from treaty.operations.applied import open_applied, open_applied_by
@@ -93,7 +94,8 @@ def _opened(
             if client is not None:
                 _ensure_known("client", client, applied.clients)
         relations = {each: relationships(applied.of_client(each), model) for each in ([client] if client else applied.clients)}
-        with nullcontext() if at is None else open_past(session, at, applied.project.models) as moment:
+        fields = {name: {each.name: parse_type(type_of(each)) for each in contract.properties} for name, contract in applied.project.models.items()}
+        with nullcontext() if at is None else open_past(session, at, fields) as moment:
             yield session, workspace.scope(client, "records"), relations, moment
 
 

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import parse_qsl, urlsplit
 
 from treaty.connectors.interface import Site, StreamRequest
@@ -24,13 +24,16 @@ from treaty.matching.schemas import profile_schema
 from treaty.onboarding.samples import SampleStream
 from treaty.operations.descriptions import describe_document
 from treaty.operations.onboarding.recording import GivenSample
-from treaty.operations.onboarding.taking import SAMPLE_RECORDS, ReadSample
+from treaty.operations.onboarding.taking import SAMPLE_RECORDS, ReadSample, shipped_list
 from treaty.operations.reading import Event, ReadRecord, read_events
 from treaty.operations.sampling import collect_sample
 from treaty.project.declarations import Limits, Stream, System
 from treaty.project.findings import suggest
+from treaty.project.loading import Project
 
 HOSTS = frozenset({"api", "www", "rest", "data", "app"})
+Descriptions: TypeAlias = dict[str, tuple[Mapping[str, Any], DescribedApi]]
+"""Parsed descriptions by the file that is kept of each."""
 DEEPEST = 2
 """Names in a path of a description: what an object holds deeper belongs to records of other lists."""
 ADDRESS = re.compile(r"[0-9.]+\Z")
@@ -59,8 +62,10 @@ def is_description(sample: str) -> bool:
 # ---- a REST endpoint
 
 
-def take_endpoint(root: Path, state: Path, client: str, system: str | None, address: str, secret: str | None, at: datetime) -> GivenSample:
-    """Ask an API once how it answers, and then for its first records.
+def take_endpoint(
+    root: Path, state: Path, client: str, system: str | None, address: str, secret: str | None, at: datetime, project: Project
+) -> GivenSample:  # fmt: skip
+    """Ask an API once how it answers, and then for its first records; objects that a pack maps are of the pack's own system.
 
     Raises:
         UsageError: it cannot be reached, or its answer holds no list of objects.
@@ -84,7 +89,10 @@ def take_endpoint(root: Path, state: Path, client: str, system: str | None, addr
     settings: dict[str, Any] = {"format": "json", **({"record": seen.record} if seen.record else {}), "read": {**read, **seen.pages}}
     stream = snake(path) or "records"
     records = _read(root, name, "rest", connection, settings)
-    return _given(state, client, name, stream, address, "rest", connection, settings, records, at)
+    shipped = shipped_list(collect_sample(records), project)
+    if shipped:
+        name, _, stream = shipped.partition("/")
+    return _given(state, client, name, stream, address, "rest", connection, settings, records, at, shipped)
 
 
 def _system_name(host: str) -> str:
@@ -119,18 +127,19 @@ def take_tables(root: Path, state: Path, client: str, system: str | None, sample
 # ---- an OpenAPI description
 
 
-def take_description(root: Path, client: str, system: str | None, sample: str, at: datetime) -> Iterator[GivenSample]:
-    """Copy a description beside the client's record, and yield each of its lists, or the one that ``FILE#LIST`` names.
+def take_description(root: Path, client: str, system: str | None, sample: str, at: datetime, known: Descriptions) -> Iterator[GivenSample]:
+    """Copy a description beside the client's record, and yield each of its lists, or the one that ``FILE#LIST`` names; it is among the ``known`` then.
 
     Raises:
         UsageError: it describes no lists, or none of that name.
     """
     place, _, wanted = sample.partition("#")
     file = Path(place).expanduser()
-    name, _, api = describe_document(file, system)
+    name, content, api = describe_document(file, system)
     kept = root / "clients" / client / f"{name}.openapi{file.suffix.lower()}"
     kept.parent.mkdir(parents=True, exist_ok=True)
     kept.write_bytes(file.read_bytes())
+    known[kept.relative_to(root).as_posix()] = (content, api)
     names = [each.name for each in api.streams if wanted in ("", each.name)]
     if not names:
         raise UsageError(f"{file} has no list {wanted!r}.", remedy=suggest(wanted, [each.name for each in api.streams], "Name one of its lists."))
@@ -138,15 +147,17 @@ def take_description(root: Path, client: str, system: str | None, sample: str, a
         yield GivenSample(name, "openapi", f"{kept.relative_to(root).as_posix()}#{each}", at)
 
 
-def read_described(root: Path, samples: list[GivenSample]) -> Iterator[ReadSample]:
-    """Read the lists of descriptions that were kept; what is known of their fields is what the description says."""
-    found: dict[tuple[str, str], tuple[Mapping[str, Any], DescribedApi]] = {}
+def read_described(root: Path, samples: list[GivenSample], known: Descriptions) -> Iterator[ReadSample]:
+    """Read the lists of descriptions that were kept; what is known of their fields is what the description says.
+
+    ``known`` are those that were read already, and gets those that are read now.
+    """
     for each in samples:
         file, _, stream = each.place.partition("#")
-        if (file, each.system) not in found:
+        if file not in known:
             _, content, api = describe_document(root / file, each.system)
-            found[file, each.system] = (content, api)
-        content, api = found[file, each.system]
+            known[file] = (content, api)
+        content, api = known[file]
         described = next(one for one in api.streams if one.name == stream)
         settings = {**_settings(described.settings), "read": _settings(described.read)}
         key = settings.pop("key", ())
@@ -166,12 +177,13 @@ def _settings(lines: Any) -> dict[str, Any]:
 
 def _given(
     state: Path, client: str, system: str, stream: str, place: str, kind: str, connection: Mapping[str, Any], settings: Mapping[str, Any],
-    records: list[ReadRecord], at: datetime,
+    records: list[ReadRecord], at: datetime, shipped: str = "",
 ) -> GivenSample:  # fmt: skip
     file = _kept(state, client, system, stream)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text("".join(f"{each.text}\n" for each in records), encoding="utf-8")
-    return GivenSample(system, kind, place, at, {"stream": stream, "connection": dict(connection), "settings": dict(settings)})
+    known = {"shipped": shipped} if shipped else {}
+    return GivenSample(system, kind, place, at, {"stream": stream, "connection": dict(connection), "settings": dict(settings), **known})
 
 
 def read_reached(root: Path, state: Path, client: str, samples: list[GivenSample]) -> Iterator[ReadSample]:
@@ -186,7 +198,8 @@ def read_reached(root: Path, state: Path, client: str, samples: list[GivenSample
         lines = file.read_text(encoding="utf-8").splitlines()
         sample = collect_sample(ReadRecord(each.place, number, line) for number, line in enumerate(lines, 1))
         profile = sample.profile(stream)
-        taken = SampleStream(each.system, stream, connector, connection, settings, profile, sample.values(), frozenset(sample.lists))
+        shipped = str(each.settings.get("shipped") or "")
+        taken = SampleStream(each.system, stream, connector, connection, settings, profile, sample.values(), frozenset(sample.lists), shipped)
         yield ReadSample(taken, (_content(lines, settings),))
 
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from treaty.errors import UsageError
-from treaty.onboarding.earlier import read_paths
+from treaty.onboarding.earlier import looked_up, read_paths
 from treaty.onboarding.encodings import guess_encoding
 from treaty.onboarding.samples import SampleStream
 from treaty.operations.onboarding.recording import GivenSample
 from treaty.operations.reading import Event, ReadArrival, ReadRefusal, read_file
 from treaty.operations.sampling import Sample, collect_sample
+from treaty.project.declarations import EntityMapping, Stream
+from treaty.project.formats import shape_of_format
 from treaty.project.loading import Project
 
 SAMPLE_RECORDS = 1000
@@ -162,11 +164,8 @@ def _shipped(file: Path, project: Project) -> str:
 
     XML is known by its root element, EDIFACT and X12 by their format, JSON and tables by the paths that the standard's mapping reads.
     """
-    mapped = {each.from_: each for each in project.mappings.values() if each.inbound}
-    known = [
-        (f"{system.name}/{name}", stream) for system in project.systems.values() if system.connector == "files" for name, stream in system.streams.items()
-        if f"{system.name}/{name}" in mapped
-    ]  # fmt: skip
+    mapped = _mapped(project)
+    known = _known_streams(project)
     if not known:
         return ""
     sample = collect_sample(read_file(file, limit=RECOGNISED_RECORDS))
@@ -175,8 +174,35 @@ def _shipped(file: Path, project: Project) -> str:
     for place, stream in alike:
         if stream.format in ("edifact", "x12") or _expanded(stream.record, stream.namespaces) == _expanded(arrival.record, arrival.namespaces) != ("", ""):  # type: ignore[union-attr]
             return place
-    shares = [(_share(read_paths(mapped[place]), sample.columns), place) for place, stream in alike if stream.format not in ("xml", "edifact", "x12")]
-    best = max(shares, default=(0.0, ""))
+    return _most_alike([place for place, stream in alike if stream.format not in ("xml", "edifact", "x12")], mapped, sample)
+
+
+def shipped_list(sample: Sample, project: Project) -> str:
+    """Return the stream of the project's standard whose objects a list of an API has, by the paths that its mapping reads; empty where none is.
+
+    What a mapping looks up in other lists of the same system would have to be given too, so such a mapping reads none.
+    """
+    mapped = _mapped(project)
+    known = [place for place, stream in _known_streams(project) if stream.format is not None and shape_of_format(stream.format) == "json"]
+    alone = [place for place in known if not any(each.startswith(f"{place.partition('/')[0]}/") for each in looked_up(mapped[place]))]
+    return _most_alike(alone, mapped, sample)
+
+
+def _mapped(project: Project) -> Mapping[str, EntityMapping]:
+    return {each.from_: each for each in project.mappings.values() if each.inbound}
+
+
+def _known_streams(project: Project) -> list[tuple[str, Stream]]:
+    """Return the streams of files that a mapping of the standard reads, by ``system/stream``."""
+    mapped = _mapped(project)
+    return [
+        (f"{system.name}/{name}", stream) for system in project.systems.values() if system.connector == "files" for name, stream in system.streams.items()
+        if f"{system.name}/{name}" in mapped
+    ]  # fmt: skip
+
+
+def _most_alike(places: Iterable[str], mapped: Mapping[str, EntityMapping], sample: Sample) -> str:
+    best = max(((_share(read_paths(mapped[place]), sample.columns), place) for place in places), default=(0.0, ""))
     return best[1] if best[0] >= RECOGNISED_SHARE else ""
 
 
