@@ -7,6 +7,7 @@ Exit status: 0 good; 1 the answer is no (findings, failed tests, verify broken);
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -141,5 +142,7 @@ def version() -> str:
 
 
 def run() -> NoReturn:
-    """Be the entry point ``treaty``."""
+    """Be the entry point ``treaty``: a process that makes many small objects and few cycles, and does no linear algebra."""
+    gc.set_threshold(50_000, 20, 50)
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # numpy, which pyarrow imports, would start threads that wait actively
     sys.exit(main())

@@ -83,13 +83,9 @@ _INLINED_ROWS = 64  # rows of one insert that a flat table keeps in the catalog;
 
 def prepare_lake(session: Session) -> None:
     """Make the fixed tables if they are missing; any number of processes may do so at once."""
-    missing = [name for name in FIXED_TABLES if name not in _known(session)]
-    if missing:
-        _refresh(session)
-        missing = [name for name in FIXED_TABLES if name not in _known(session)]
-    if missing:
+    if not FIXED_TABLES.keys() <= _known(session).keys() and not FIXED_TABLES.keys() <= _refresh(session).keys():
         faultpoint("schema.pre_create")
-        run_transaction(session, lambda: _create_fixed(session))
+        run_transaction(session, lambda: _create(session, FIXED_TABLES))
         faultpoint("schema.post_create")
         _refresh(session)
     if _lacks_inlining(session):  # DuckLake takes settings of a table only once its making is committed: a kill may stand between
@@ -100,14 +96,13 @@ def ensure_landed(session: Session, system: str, stream: str, columns: Mapping[s
     """Make or widen the table of a stream's landed rows; ``columns`` are the physical ones, None for documents. Return its name."""
     table = landed_table(system, stream)
     own = {"payload": "VARCHAR"} if columns is None else dict.fromkeys(columns, "VARCHAR")
-    ensure_table(session, table, {**_LANDED, **own})
+    ensure_tables(session, {table: {**_LANDED, **own}})
     return table
 
 
 def ensure_model(session: Session, model: str, fields: Mapping[str, Type]) -> None:
     """Make or widen the tables of a model: contributions, golden versions and their ends."""
-    for table, columns in model_tables(model, fields).items():
-        ensure_table(session, table, columns)
+    ensure_tables(session, model_tables(model, fields))
 
 
 def model_tables(model: str, fields: Mapping[str, Type]) -> dict[str, Columns]:
@@ -116,13 +111,15 @@ def model_tables(model: str, fields: Mapping[str, Type]) -> dict[str, Columns]:
     return {contribution_table(model): {**_CONTRIBUTION, **own}, golden_table(model): {**_GOLDEN, **own}, golden_end_table(model): _GOLDEN_END}
 
 
-def ensure_table(session: Session, table: str, columns: Columns) -> None:
-    """Make a table, or add the columns that it lacks. The type of a column that is there changes only where it can become wider."""
-    if _lacks(session, table, columns):
+def ensure_tables(session: Session, tables: Mapping[str, Columns]) -> None:
+    """Make these tables, or add the columns that they lack. The type of a column that is there changes only where it can become wider."""
+    if not _lacking(session, tables):
+        return
+    _refresh(session)
+    lacking = _lacking(session, tables)
+    if lacking:
+        run_transaction(session, lambda: _create(session, lacking))
         _refresh(session)
-        if _lacks(session, table, columns):
-            run_transaction(session, lambda: _create(session, table, columns, _read_tables(session)))
-            _refresh(session)
 
 
 def table_columns(session: Session, table: str) -> Columns | None:
@@ -134,7 +131,11 @@ def table_columns(session: Session, table: str) -> Columns | None:
 
 def forget_tables(session: Session) -> None:
     """Read the lake's tables again when they are next asked for."""
-    session.tables = {}
+    session.tables = None
+
+
+def _lacking(session: Session, tables: Mapping[str, Columns]) -> dict[str, Columns]:
+    return {name: columns for name, columns in tables.items() if _lacks(session, name, columns)}
 
 
 def _lacks(session: Session, table: str, columns: Columns) -> bool:
@@ -143,14 +144,13 @@ def _lacks(session: Session, table: str, columns: Columns) -> bool:
 
 
 def _known(session: Session) -> Mapping[str, Columns]:
-    if not session.tables:
-        _refresh(session)
-    return session.tables
+    return _refresh(session) if session.tables is None else session.tables
 
 
-def _refresh(session: Session) -> None:
+def _refresh(session: Session) -> Mapping[str, Columns]:
     """Read the lake's tables. They only grow: what was read once is there, in the same type or a wider one."""
-    session.tables = _read_tables(session)
+    session.tables = tables = _read_tables(session)
+    return tables
 
 
 def _read_tables(session: Session) -> dict[str, dict[str, str]]:
@@ -164,19 +164,18 @@ def _read_tables(session: Session) -> dict[str, dict[str, str]]:
     return tables
 
 
-def _create_fixed(session: Session) -> None:
+def _create(session: Session, tables: Mapping[str, Columns]) -> None:
+    """Make or widen tables inside the open transaction."""
     there = _read_tables(session)
-    for name, columns in FIXED_TABLES.items():
-        _create(session, name, columns, there)
+    for table, columns in tables.items():
+        if table in there:
+            _widen(session, table, there[table], columns)
+        else:
+            parts = ", ".join(f"{quote_name(name)} {kind}" for name, kind in columns.items())
+            session.duck.execute(f"create table {lake_table(table)} ({parts})")
 
 
-def _create(session: Session, table: str, columns: Columns, tables: Mapping[str, Columns]) -> None:
-    """Make or widen a table inside the open transaction, which sees these tables."""
-    there = tables.get(table)
-    if there is None:
-        parts = ", ".join(f"{quote_name(name)} {kind}" for name, kind in columns.items())
-        session.duck.execute(f"create table {lake_table(table)} ({parts})")
-        return
+def _widen(session: Session, table: str, there: Columns, columns: Columns) -> None:
     for name, kind in columns.items():
         if name not in there:
             session.duck.execute(f"alter table {lake_table(table)} add column {quote_name(name)} {kind}")

@@ -44,7 +44,7 @@ class Session:
         self.settings = settings
         self.clock = clock
         self.who = _user_name()
-        self.tables: Mapping[str, Mapping[str, str]] = {}  # the lake's tables, as far as they were read
+        self.tables: Mapping[str, Mapping[str, str]] | None = None  # the lake's tables, as they were last read
         self.audited: set[str] = set()  # wide scopes that the audit log has from this session
         self.open_batches: set[int] = set()  # batches that this session works on
         self.files_made = 0

@@ -16,7 +16,7 @@ from treaty.lake.cursors import Fence, FenceError, read_cursor
 from treaty.lake.health import read_lake_facts
 from treaty.lake.names import uuid8
 from treaty.lake.objects import find_object, read_object
-from treaty.lake.schema import ensure_table
+from treaty.lake.schema import ensure_tables
 from treaty.lake.scope import AllClients, OneClient, scope_condition
 from treaty.lake.sweep import sweep
 from treaty.lake.transaction import lake_lock
@@ -51,7 +51,7 @@ def test_a_broken_fence_commits_nothing(session: Session) -> None:
 
 def test_columns_that_a_file_lacks_are_null(session: Session) -> None:
     """A file with fewer columns than its table reads as null there, beside one that has them, in the same commit."""
-    ensure_table(session, "t", {"a": "BIGINT", "b": "VARCHAR[]", "_batch": "BIGINT"})
+    ensure_tables(session, {"t": {"a": "BIGINT", "b": "VARCHAR[]", "_batch": "BIGINT"}})
     batch = open_batch(session, MAIN, "test")
     path = prepared_path(session, batch, "t")
     write_parquet(session, path, "select 1::bigint as a, 'more' as not_in_the_table")
@@ -64,11 +64,11 @@ def test_columns_that_a_file_lacks_are_null(session: Session) -> None:
 
 def test_a_column_added_meanwhile_is_null_in_prepared_files(session: Session, lake_url: str) -> None:
     """Another process widens the table between preparing and committing: the files get the column, the commit goes through."""
-    ensure_table(session, "t", {"a": "BIGINT", "b": "VARCHAR[]"})
+    ensure_tables(session, {"t": {"a": "BIGINT", "b": "VARCHAR[]"}})
     batch = open_batch(session, MAIN, "test")
     write = prepare_select(session, batch, "t", "select 1 as a, ['x'] as b")
     with open_session(session.state, lake_url, Limits()) as other:
-        ensure_table(other, "t", {"a": "BIGINT", "b": "VARCHAR[]", "c": "VARCHAR"})
+        ensure_tables(other, {"t": {"a": "BIGINT", "b": "VARCHAR[]", "c": "VARCHAR"}})
         theirs = open_batch(other, MAIN, "test")
         commit(other, MAIN, [prepare_select(other, theirs, "t", "select 2 as a, ['y'] as b, 'z' as c")], batch=theirs)
     commit(session, MAIN, [write], batch=batch)
