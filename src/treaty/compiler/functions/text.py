@@ -42,9 +42,16 @@ def replaced(sql: str, pattern: str, by: str = "") -> str:
     return f"regexp_replace({sql}, {sql_text(pattern)}, {sql_text(by)}, 'g')"
 
 
-def trimmed(sql: str) -> str:
-    """Return SQL of a text without white space around it."""
+def stripped(sql: str) -> str:
+    """Return SQL of a text without white space around it, by functions alone."""
     return replaced(sql, rf"\A[{WHITE}]+|[{WHITE}]+\z")
+
+
+def trimmed(sql: str) -> str:
+    """Return SQL of a text without white space around it; an ASCII text that has none there, as most, needs no regular expression."""
+    ends = " OR ".join(f"suffix({sql}, chr({ord(each)}))" for each in " \t\n\v\f\r")
+    bare = f"strlen({sql}) = length({sql}) AND {sql} >= '!' AND NOT ({ends})"
+    return f"CASE WHEN {bare} THEN {sql} ELSE {stripped(sql)} END"
 
 
 def collapsed(sql: str) -> str:

@@ -116,7 +116,8 @@ def _epoch(digits: int, factor: int) -> Render:
         whole = full_match(text, rf"{AROUND}-?[0-9]{{1,{digits}}}{AROUND}")
         made = f"WHEN {whole} THEN CASE WHEN {within} THEN make_timestamptz({number} * {factor}) END"
         if factor == 1_000_000:
-            fraction = full_match(text, rf"{AROUND}-?[0-9]{{1,{digits}}}\.[0-9]{{1,6}}0*{AROUND}")
+            pattern = rf"{AROUND}-?[0-9]{{1,{digits}}}\.[0-9]{{1,6}}0*{AROUND}"
+            fraction = f"contains({text}, '.') AND {full_match(text, pattern)}"
             micros = f"CAST(try_cast({text} AS DECIMAL(19,6)) * CAST(1000000 AS DECIMAL(7,0)) AS BIGINT)"
             bounds = f"try_cast({text} AS DECIMAL(19,6)) BETWEEN {FIRST_SECOND} AND {LAST_SECOND}"
             made += f" WHEN {fraction} THEN CASE WHEN {bounds} THEN make_timestamptz({micros}) END"

@@ -176,9 +176,9 @@ def _map_value(node: ValueMap, columns: Columns, reasons: Columns) -> str:
 
 
 def _folded(sql: str) -> str:
-    from treaty.compiler.functions.text import trimmed
+    from treaty.compiler.functions.text import stripped
 
-    return f"lower({trimmed(sql)})"
+    return f"lower({stripped(sql)})"
 
 
 def _folded_key(key: str) -> str:
