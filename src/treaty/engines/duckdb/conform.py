@@ -13,12 +13,11 @@ from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledMapping, CompiledStream
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children
-from treaty.engines.duckdb.frames import Frame, Inputs, changes, nested_notes
+from treaty.engines.duckdb.frames import BITS, Frame, Inputs, bits, changes, nested_notes
 from treaty.engines.duckdb.paths import Place, Shape, joined_key, json_path, quote_name, quote_text, walk
 from treaty.engines.duckdb.repeated import once_a_value
 from treaty.project.formats import shape_of_format
 
-BITS = 62
 LANDED = ("_landed_id", "_client", "_source_key", "_source_version", "_received_at", "_op", "_locator", "_batch")
 
 
@@ -272,14 +271,8 @@ def _fired(mapping: CompiledMapping, frame: Frame, changed: Mapping[str, str]) -
     tests = dict(changed)
     tests |= {decision: frame.value(fired) for decision, fired in mapping.scopes}
     tests |= {case.decision: frame.value(case.when) for case in mapping.edge_cases}
-    words = []
-    for start in range(0, max(len(mapping.decisions), 1), BITS):
-        bits = []
-        for number, decision in enumerate(mapping.decisions[start : start + BITS]):
-            if decision in tests:
-                bits.append(f"(CAST(({tests[decision]}) AS BIGINT) << {number})")
-        words.append(" + ".join(bits) or "CAST(0 AS BIGINT)")
-    return f"[{', '.join(words)}]"
+    starts = range(0, max(len(mapping.decisions), 1), BITS)
+    return f"[{', '.join(bits(tests.get(each) for each in mapping.decisions[start : start + BITS]) for start in starts)}]"
 
 
 def _keys(mapping: CompiledMapping, frame: Frame) -> str:

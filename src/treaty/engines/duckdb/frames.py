@@ -20,6 +20,8 @@ from treaty.engines.duckdb.folding import folded
 from treaty.engines.duckdb.paths import Place, Shape, quote_name, quote_text, text_of, walk
 from treaty.engines.duckdb.scalars import can_fail, hook_answer, render_reason, render_value, repeated_arguments
 
+BITS = 62  # of a word of flags
+
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
@@ -51,11 +53,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class EachColumns:
-    """What an ``each`` leaves behind for the record: its elements, with which decisions changed something in them, and what failed in them."""
+    """What an ``each`` leaves behind for the record: which decisions changed something in its elements, and what failed in them."""
 
-    column: str
     notes: str | None  # the column that lists their notes, null where there are none; None where there cannot be any
-    decisions: tuple[str, ...]
+    changed: Mapping[str, str]  # SQL, for each decision that is marked in them, of whether it changed something
 
 
 @dataclass(slots=True)
@@ -244,25 +245,24 @@ class Frame:
             inner.prepare(each)
         changed = changes(inner, roots)
         wrong, notes = inner.failures(node)
-        members = {f"m_{number}": inner.value(each) for number, each in enumerate(roots)}
-        members |= {f"d_{number}": " OR ".join(each) for number, each in enumerate(changed.values())}
-        if wrong:
-            members["wrong"] = " OR ".join(wrong)
+        made = ", ".join(f"{quote_name(name)}: {inner.value(each)}" for name, each in node.fields)
+        flags = [*(" OR ".join(each) for each in changed.values()), *([" OR ".join(wrong)] if wrong else [])]
+        words = {f"flags_{number}": bits(flags[start : start + BITS]) for number, start in enumerate(range(0, len(flags), BITS))}
         elements, element = self.refer(group.name), inner.variable
-        column = self.define("e", inner.folded(elements, members), max(group.level + 1, inner.outer_level))
-        name = self.refer(column.name)
-        picked = ", ".join(f"{quote_name(field)}: {element}.m_{number}" for number, (field, _) in enumerate(node.fields))
-        listed = f"coalesce(list_transform({name}, lambda {element}: {{{picked}}}), [])"
+        column = self.define("e", inner.folded(elements, {"made": f"{{{made}}}"} | words), max(group.level + 1, inner.outer_level))
+        name, level = self.refer(column.name), column.level + 1
+        listed = f"coalesce(list_transform({name}, lambda {element}: {element}.made), [])"
         broken = self.broken(node.path) if node.path is not None else None
         if broken:
             listed = f"CASE WHEN ({broken}) IS NULL THEN {listed} END"
-        self.columns[node] = self.define("v", listed, column.level + 1)
+        self.columns[node] = self.define("v", listed, level)
+        seen = [self.define("f", f"coalesce(list_bit_or(list_transform({name}, lambda {element}: {element}.{word})), 0)", level) for word in words]
+        tests = [f"({self.refer(seen[number // BITS].name)} & {1 << number % BITS}) <> 0" for number in range(len(flags))]
         noted = None
         if wrong:  # most records have none: what failed is told from the elements again, where something did
             told = f"flatten(list_transform({inner.folded(elements, {'notes': notes})}, lambda {element}: {element}.notes))"
-            noted = f"CASE WHEN list_bool_or(list_transform({name}, lambda {element}: {element}.wrong)) THEN {told} END"
-            noted = self.refer(self.define("n", noted, column.level + 1).name)
-        self.eaches[node] = EachColumns(name, noted, tuple(changed))
+            noted = self.refer(self.define("n", f"CASE WHEN {tests[-1]} THEN {told} END", level + 1).name)
+        self.eaches[node] = EachColumns(noted, dict(zip(changed, tests, strict=False)))
         return self.columns[node].level + 1
 
     def _split(self, node: ir.Each) -> tuple[Column, Shape | None]:
@@ -320,6 +320,12 @@ class Frame:
         return tests, f"flatten([{', '.join(f'coalesce({item}, [])' for item in items)}])"
 
 
+def bits(tests: Iterable[str | None]) -> str:
+    """Return SQL of a number whose bits, from the lowest on, say which of these tests are true; up to ``BITS`` of them."""
+    said = (f"(CAST(({test}) AS BIGINT) << {number})" for number, test in enumerate(tests) if test is not None)
+    return " | ".join(said) or "CAST(0 AS BIGINT)"
+
+
 def nested_notes(column: str, name: str) -> str:
     """Return SQL for the notes of an each's elements, their fields prefixed with the each's name; null when there are none."""
     return f"list_transform({column}, lambda n: {{field: {quote_text(name + '.')} || n.field, rule: n.rule, value: n.value, fatal: n.fatal}})"
@@ -336,9 +342,8 @@ def changes(frame: Frame, roots: Iterable[ir.Node]) -> dict[str, tuple[str, ...]
         seen.add(node)
         if isinstance(node, ir.Each):
             inside = frame.eaches[node]
-            for number, decision in enumerate(inside.decisions):
-                changed = f"list_bool_or(list_transform({inside.column}, lambda n: n.d_{number}))"
-                tests.setdefault(decision, {})[f"coalesce({changed}, false)"] = None
+            for decision, changed in inside.changed.items():
+                tests.setdefault(decision, {})[changed] = None
             return
         if isinstance(node, ir.Decided):
             tests.setdefault(node.decision, {})[_changed(frame, node)] = None

@@ -8,8 +8,8 @@ from typing import Any
 
 from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledMapping
-from treaty.engines.duckdb.conform import BITS, conform_sql, frame_of, select_layers
-from treaty.engines.duckdb.frames import Inputs
+from treaty.engines.duckdb.conform import conform_sql, frame_of, select_layers
+from treaty.engines.duckdb.frames import BITS, Inputs
 from treaty.engines.duckdb.paths import quote_name
 from treaty.engines.duckdb.structures import observed_lists
 from treaty.flows.references import inputs_of
