@@ -77,11 +77,10 @@ def identified(staging: Staging, arriving: str) -> str:
     """Return a query that adds to arriving rows their key, version, content hash and identity."""
     # each column, null marked, between separators; the names too, so that a renamed column is a change
     if staging.columns is None:
-        content = "payload"
+        content = ["payload"]
     else:
         names = quote_text("\x1f".join(sorted(staging.physical)))
-        values = ", ".join(f"coalesce({quote_name(name)}, chr(0))" for name in sorted(staging.physical))
-        content = f"concat_ws(chr(31), md5({names}), {values})"
+        content = [f"md5({names})", *(f"coalesce({quote_name(name)}, chr(0))" for name in sorted(staging.physical))]
     # a microsecond an arrival: what orders versions after landing must order those of one commit as landing does
     received = staging.received_at if len(staging.receipts) == 1 else f"{staging.received_at} + to_microseconds(_arrival)"
     told = f"select *, {received} as _received_at from ({arriving})"
@@ -89,7 +88,7 @@ def identified(staging: Staging, arriving: str) -> str:
         f"select *, ({staging.identity.key})::VARCHAR as _source_key, ({staging.identity.version})::BIGINT as _source_version, "
         f"(_told = 'delete' or ({staging.identity.delete})) as _gone from ({staging.identity.over(told)})"
     )
-    hashed = f"select *, md5(if(_gone, 'delete' || chr(31), '') || {content})::UUID as _hash from ({keyed})"
+    hashed = f"select *, md5(concat_ws(chr(31), if(_gone, 'delete', null), {', '.join(content)}))::UUID as _hash from ({keyed})"
     return f"select *, coalesce(_source_key, {_CONTENT} || _hash::VARCHAR) as _identity from ({hashed})"
 
 
