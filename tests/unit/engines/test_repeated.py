@@ -80,8 +80,9 @@ def test_what_is_moved_and_what_stays() -> None:
     first, second, third = once_a_value(layers, ["c_a"], ["w5", "v6", "s1"])
     assert [*layers[0], first[2]] == first
     assert "once_0" == first[2][0]
-    assert """list_transform(list_transform(["c_a"], lambda x0: {v3: lower((nullif(x0, '')))}), lambda x0: {v3: x0.v3, w5: (x0.v3 = 's1 "c_b"')})""" == first[2][1]
-    moved = [(name, f"list_extract(list_transform(once_0, lambda x0: x0.{name}), 1)") for name in ("v3", "w5")]
+    once = """list_transform(list_transform(["c_a"], lambda x0: {v3: lower((nullif(x0, '')))}), lambda x0: {v3: x0.v3, w5: (x0.v3 = 's1 "c_b"')})"""
+    assert f"list_extract({once}, 1)" == first[2][1]
+    moved = [(name, f"struct_extract(once_0, '{name}')") for name in ("v3", "w5")]
     assert [("v4", "upper(s2)"), *moved] == second
     assert [("v6", "v3 || v4")] == third
 

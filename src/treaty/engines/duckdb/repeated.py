@@ -37,8 +37,9 @@ def once_a_value(layers: Layers, repeating: Iterable[str], outputs: Sequence[str
         inside = {origin: variable} | {name: f"{variable}.{name}" for name in own}
         columns = {name: _renamed(definitions[name], inside) for name in own}
         wanted = [name for name in own if name in asked and name in gone]
-        made[0].append((holder, folded(variable, f"[{origin}]", columns, {name: inside[name] for name in wanted})))
-        made[1] += [(name, f"list_extract(list_transform({holder}, lambda {variable}: {inside[name]}), 1)") for name in wanted]
+        once = folded(variable, f"[{origin}]", columns, {name: inside[name] for name in wanted})
+        made[0].append((holder, f"list_extract({once}, 1)"))
+        made[1] += [(name, f"struct_extract({holder}, '{name}')") for name in wanted]
     for place, pairs in enumerate(layers):
         made[place] = [pair for pair in pairs if pair[0] not in gone] + made[place]
     return made
