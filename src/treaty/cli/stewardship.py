@@ -11,6 +11,8 @@ from treaty.cli.arguments import day
 from treaty.cli.explaining import say
 from treaty.cli.output import Output
 
+READ_AGAIN = "Once how its stream is read has been mended (`read`, a stream beside it, `limits`), treaty run --apply reads it again."
+
 
 def configure_quarantine(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of ``treaty quarantine`` and its four actions."""
@@ -74,7 +76,8 @@ def _show(arguments: argparse.Namespace, output: Output) -> int:
     for line in dict.fromkeys(told):
         output.line(line)
     if len(told) == len(records):
-        output.line(f"It could not be read. Have it sent again, mended; then treaty quarantine discard {arguments.group} --reason …", "dim")
+        output.line(f"It could not be read. {READ_AGAIN}", "dim")
+        output.line(f"Or have it sent again, mended; then treaty quarantine discard {arguments.group} --reason …", "dim")
     else:
         output.line("Mend the source or a decision, then: treaty quarantine replay " + arguments.group, "dim")
     return 0
@@ -96,6 +99,8 @@ def _replay(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"Conformed {result.records} records again: {told or 'nothing changed'}.")
         if result.remaining:
             output.line(f"{result.remaining} of them stay in quarantine.", "yellow")
+        if result.unread:
+            output.line(f"{result.unread} could not be read. {READ_AGAIN}", "dim")
     return 1 if result.remaining else 0
 
 

@@ -31,7 +31,7 @@ class FileSettings:
     place: Any  # an instance of the connector's own declaration
     format: FileFormat
     of_format: Any  # an instance of the format's declaration
-    beside: tuple[FileSettings, ...] = ()  # of the system's other streams of this format
+    beside: tuple[FileSettings, ...] = ()  # of the system's other streams of this format, and of those that share files with it
 
     @classmethod
     def of(cls, stream: Stream, place: str, declaration: type, beside: Iterable[Stream] = ()) -> FileSettings:
@@ -43,7 +43,7 @@ class FileSettings:
             raise StopError(f"{place}: {message}", remedy=remedy)
         others = []
         for each in beside:
-            if each.format == stream.format and each is not stream:
+            if each.format in (stream.format, *found.shares) and each is not stream:
                 with contextlib.suppress(StopError):  # it cannot be read, which it says itself
                     others.append(cls.of(each, place, declaration))
         return cls(stream, part_of(declaration, joined), found, settings, tuple(others))

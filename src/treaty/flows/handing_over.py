@@ -33,8 +33,9 @@ from treaty.lake.commit import commit, discard
 from treaty.lake.cursors import Fence, read_cursor
 from treaty.lake.handing_over import HANDED_OVER, SharedStream, events_for, moves, prepare_hand_over, told_apart
 from treaty.lake.issues import open_issues
-from treaty.lake.landing import LandingRequest, ReadingMapping, land
+from treaty.lake.landing import LandingRequest, land
 from treaty.lake.names import column_name, quote_name, quote_text
+from treaty.lake.refusals import ReadingMapping
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import OneClient
 from treaty.project.declarations import ClientProject

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 
 from treaty.compiler.compiled import CompiledStream
 from treaty.compiler.lookups import read_streams
@@ -16,10 +18,11 @@ from treaty.errors import StopError
 from treaty.faults import faultpoint
 from treaty.flows.drift_policies import DriftGuard, Policy, ShapeFrozenError, accept_drift, origins_to_read_again
 from treaty.lake.arrivals import LastArrival
-from treaty.lake.landing import LandingRequest, ReadingMapping, land
+from treaty.lake.landing import LandingRequest, land
 from treaty.lake.names import column_name
+from treaty.lake.refusals import ReadingMapping
 from treaty.lake.scope import OneClient
-from treaty.project.declarations import ClientProject, System
+from treaty.project.declarations import ClientProject, Limits, System
 from treaty.project.overlays import SHARED
 from treaty.sessions import Session
 
@@ -48,7 +51,8 @@ def extract(
     stream, compiled = project.stream(name), compile_stream(project, name)
     if stream is None or compiled is None:
         raise StopError(f"there is no stream {name!r}", remedy="Declare it in systems/, or correct the mapping.")
-    source = open_source(_as_read(project, system_name), site)
+    system = _as_read(project, system_name)
+    source = open_source(system, site)
     guard = DriftGuard.of(session, project.client, name, policy) if policy != "evolve" else None
     frozen: list[StopError] = []
 
@@ -81,6 +85,7 @@ def extract(
         guard_percent=stream.deletes.guard_percent,
         mappings=mappings,
         read_again=frozenset() if guard else origins_to_read_again(session, project.client, name),
+        read_as=_reading_of(system, stream_name, project.settings.limits),
     )
     faultpoint("extract.pre_read")
     result = land(session, OneClient(project.client), request, read)
@@ -102,6 +107,13 @@ def _as_read(project: ClientProject, name: str) -> System:
         return system
     read = read_streams(project)
     return replace(system, streams={each: stream for each, stream in system.streams.items() if f"{name}/{each}" in read})
+
+
+def _reading_of(system: System, name: str, limits: Limits) -> str:
+    """Return what stands for how a stream is read: its own declaration, those of the streams beside it, and the limits."""
+    declared = {each: (stream.format, stream.record, dict(stream.namespaces), dict(stream.read)) for each, stream in system.streams.items()}
+    told = json.dumps([system.connector, name, declared, asdict(limits)], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def identity_of(compiled: CompiledStream) -> Callable[[tuple[str, ...] | None], Identification]:

@@ -24,8 +24,8 @@ from treaty.flows.removed_paths import look_for_removed
 from treaty.flows.results import DecisionCount, DeliveryResult, FlowResult, Problem, StreamResult
 from treaty.flows.stubs import land_stubs
 from treaty.lake.issues import open_issues
-from treaty.lake.landing import ReadingMapping
 from treaty.lake.reads import decision_counts
+from treaty.lake.refusals import ReadingMapping
 from treaty.lake.scope import OneClient
 from treaty.project.declarations import ClientProject, Flow
 from treaty.project.findings import Finding, Severity

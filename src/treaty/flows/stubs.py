@@ -14,8 +14,9 @@ from treaty.engines.duckdb.identify import Identification, identify
 from treaty.flows.landing import Extracted
 from treaty.lake.arrivals import LastArrival
 from treaty.lake.current import ModelTables, latest_xref
-from treaty.lake.landing import LandingRequest, ReadingMapping, land
+from treaty.lake.landing import LandingRequest, land
 from treaty.lake.names import column_name, golden_table, landed_table
+from treaty.lake.refusals import ReadingMapping
 from treaty.lake.relationships import references_sql, relationships
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import OneClient

@@ -17,11 +17,13 @@ from treaty.sessions import Session
 
 @dataclass(frozen=True, slots=True)
 class LastArrival:
-    """The last arrival of an origin: how many there were, its bytes' hash, and the source's own stamp of it."""
+    """The last arrival of an origin: how many there were, its bytes' hash, the source's own stamp of it, and the batch in which it was read first."""
 
     arrival: int
     sha256: str
     stamp: str | None
+    batch: int
+    refused_as: str | None = None  # as what it was read, where something of it was refused
 
 
 @dataclass(slots=True)
@@ -38,6 +40,7 @@ class Receipt:
     details: Mapping[str, str]
     records: int = 0
     skipped: int = 0
+    again: int | None = None  # the batch in which the same arrival landed before, where it is read again
 
     def row(self, client: str, system: str, stream: str, received_at: datetime, batch: int) -> dict[str, Any]:
         """Return the row of the ``receipt`` table."""
@@ -61,11 +64,13 @@ class Receipt:
 def last_arrivals(session: Session, scope: OneClient, system: str, stream: str) -> dict[str, LastArrival]:
     """Return the last arrival of every origin of a stream."""
     rows = session.duck.execute(
-        f"""select origin, max(arrival), arg_max(object_hash, arrival), arg_max(json_extract_string(details, '$.stamp'), arrival)
+        f"""select origin, max(arrival), arg_max(object_hash, arrival), arg_max(json_extract_string(details, '$.stamp'), arrival),
+            arg_max(coalesce(try_cast(json_extract_string(details, '$.first_batch') as bigint), _batch), arrival),
+            arg_max(coalesce(json_extract_string(details, '$.read_as'), ''), arrival)
         from {lake_table("receipt")} where _client = {quote_text(scope.client)} and system = {quote_text(system)} and stream = {quote_text(stream)}
         group by origin"""
     ).fetchall()
-    return {origin: LastArrival(int(arrival), sha256, stamp) for origin, arrival, sha256, stamp in rows}
+    return {origin: LastArrival(int(arrival), sha256, stamp, int(batch), read_as or None) for origin, arrival, sha256, stamp, batch, read_as in rows}
 
 
 def first_arrival(session: Session, scope: OneClient) -> datetime | None:

@@ -6,14 +6,12 @@ Small arrivals are landed many to a commit, a large one streams through the engi
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
 
 from treaty.connectors.interface import Arrival, CsvScan, Cursor, Refusal, Rows
 from treaty.errors import RetryError
@@ -23,8 +21,9 @@ from treaty.lake.batches import Batch, open_batch
 from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepared_path, write_parquet
 from treaty.lake.cursors import Fence, FenceError, read_cursor
 from treaty.lake.issues import Issue, open_issue
-from treaty.lake.names import column_name, lake_table, landed_id, quote_name, quote_text
+from treaty.lake.names import column_name, lake_table, quote_name, quote_text
 from treaty.lake.objects import ObjectWriter, stored_hashes
+from treaty.lake.refusals import ReadingMapping, origins_to_read_again, readable_now, refused_rows
 from treaty.lake.schema import ensure_landed, table_columns
 from treaty.lake.scope import OneClient
 from treaty.lake.staging import (
@@ -49,17 +48,7 @@ if TYPE_CHECKING:
 
 Read: TypeAlias = Callable[[Cursor, Mapping[str, LastArrival]], Iterator[Arrival]]
 _FEW_WRONG = 4  # up to one staged row in so many is taken out of the file; of more, the file is written again
-_REFUSED_FROM = 1 << 41  # locators of refusals of which several have the same one
 _TRIES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class ReadingMapping:
-    """A mapping that reads the stream: refused records are quarantined under it."""
-
-    mapping: str
-    generation: int
-    model: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +63,7 @@ class LandingRequest:
     accept_deletes: bool = False  # apply a snapshot's deletes though they exceed the guard
     mappings: tuple[ReadingMapping, ...] = ()
     read_again: frozenset[str] = frozenset()  # origins whose last arrival is landed anew, though its bytes are the same
+    read_as: str = ""  # what the stream's declaration says about reading; what was refused under another is read again
 
 
 @dataclass(slots=True)
@@ -134,7 +124,8 @@ class _Landing:
         self._result = result
         self._position = read_cursor(session, scope, request.system, request.stream)
         self._last = last_arrivals(session, scope, request.system, request.stream)
-        for origin in request.read_again & self._last.keys():
+        self._again = origins_to_read_again(self._last, request.read_as, request.read_again)
+        for origin in self._again:
             self._last[origin] = replace(self._last[origin], sha256="", stamp=None)
         self._group: _Group | None = None
 
@@ -174,13 +165,17 @@ class _Landing:
         """Add an arrival to the open group: its bytes, and its records unless they are to stream."""
         records = arrival.records
         columns = records.columns if records is not None else None
-        if self._group is not None and records is not None and self._group.tables and self._group.columns != columns:
+        again = last is not None and arrival.origin in self._again
+        if self._group is not None and self._must_part(self._group, columns, records, again=again):
             self._flush(self._group.cursor)
         group = self._group or self._open()
         request = self._request
         receipt = new_receipt(
             self._scope, request.system, request.stream, len(group.receipts), arrival.origin, last, arrival.sha256, columns, arrival.details
         )
+        if last is not None and again:
+            receipt.again = last.batch
+            arrival.complete_snapshot &= last.batch >= max(each.batch for each in self._last.values())  # else later ones know better
         group.objects.add(arrival.content, arrival.sha256, arrival.size_bytes)
         group.receipts.append(receipt)
         group.size_bytes += _weight(arrival)
@@ -197,7 +192,14 @@ class _Landing:
         group.refusals.append((receipt, arrival.refusals))
         if arrival.complete_snapshot and request.snapshot_deletes:
             group.snapshot = arrival
-        self._last[arrival.origin] = LastArrival(receipt.arrival, arrival.sha256, arrival.details.get("stamp"))
+        self._last[arrival.origin] = LastArrival(receipt.arrival, arrival.sha256, arrival.details.get("stamp"), receipt.again or group.batch.number)
+        self._again -= {arrival.origin}
+
+    @staticmethod
+    def _must_part(group: _Group, columns: tuple[str, ...] | None, records: CsvScan | Rows | None, *, again: bool) -> bool:
+        """Tell whether an arrival must not land with those of a group: a table has other columns, or what is read again could seem the newer."""
+        other_columns = records is not None and bool(group.tables) and group.columns != columns
+        return other_columns or again != (group.receipts[-1].again is not None)
 
     def _open(self) -> _Group:
         request = self._request
@@ -315,7 +317,7 @@ class _Landing:
             if newest:
                 keep_known(self._session, staged, newest)
             rows = staged_rows(staging, staged, newest, known)
-            repeats = order_repeats(self._session, rows, "l_known" if newest else None)
+            repeats = order_repeats(self._session, staging, rows, "l_known" if newest else None)
             wrong = mark_wrong(self._session, staging, rows, repeats=repeats)
             total = self._count(group, staging, staged)
             gone = None
@@ -442,62 +444,23 @@ class _Landing:
     # ---- what could not be read
 
     def _refuse(self, group: _Group, staging: Staging, counts: LandingResult) -> list[TableWrite | None]:
-        """Land refused records and files, and quarantine them under every mapping that reads the stream.
-
-        What another stream of the system, reading the same file, has in quarantine for the same reason is a duplicate of that.
-        """
+        """Land refused records and files, and quarantine them; take out of quarantine what is refused no more."""
         session, request = self._session, self._request
-        found: dict[str, tuple[Receipt, Refusal, int]] = {}
-        for receipt, refusals in group.refusals:
-            used: set[int] = set()
-            for place, refusal in enumerate(refusals):
-                locator = refusal.locator if refusal.locator not in used else _REFUSED_FROM + place
-                used.add(locator)
-                found[_refusal_hash(receipt.origin, refusal)] = (receipt, refusal, locator)
-        for known in self._refused_before(staging, list(found)):
-            del found[known]
-        elsewhere = self._refused_elsewhere([(receipt.origin, refusal) for receipt, refusal, _ in found.values()])
-        landed, states, opened = [], [], []
-        for content_hash, (receipt, refusal, locator) in found.items():
-            other = elsewhere.get((receipt.origin, refusal.reason, refusal.excerpt))
-            counts.repeated += other is not None
-            identifier = str(landed_id(receipt.prefix, locator))
-            landed.append(_refused_row(group, staging, receipt, refusal, locator, identifier, content_hash))
-            for reading in request.mappings:
-                common: dict[str, Any] = {"_landed_id": identifier, "_client": self._scope.client, "_system": request.system, "_stream": request.stream}
-                common |= {"_mapping": reading.mapping, "_generation": reading.generation}
-                if other is not None:
-                    states.append(common | {"state": "duplicate", "reason": f"refused in {request.system}/{other}", "_batch": group.batch.number})
-                    continue
-                states.append(common | {"state": "quarantined", "reason": refusal.reason, "_batch": group.batch.number})
-                opened.append(common | _quarantine_fields(reading, receipt.origin, refusal) | {"opened_at": group.received_at, "_batch": group.batch.number})
-        counts.refused += len(landed) - counts.repeated
-        counts.landed += len(landed)
+        found = refused_rows(session, staging, request.system, request.stream, request.mappings, group.refusals, group.received_at)
+        for receipt, refusals in group.refusals:  # not before: what gave the records may have added to the details
+            how = {"read_as": request.read_as} if refusals and request.read_as else {}
+            first = {} if receipt.again is None else {"first_batch": str(receipt.again)}
+            receipt.details = {**receipt.details, **how, **first}
+        if again := [each for each in group.receipts if each.again is not None]:
+            found.states += readable_now(session, staging, request.system, request.stream, again, group.refusals)
+        counts.repeated += found.repeated
+        counts.refused += len(found.landed) - found.repeated
+        counts.landed += len(found.landed)
         return [
-            prepare_rows(session, group.batch, staging.table, landed),
-            prepare_rows(session, group.batch, "disposition", states),
-            prepare_rows(session, group.batch, "quarantine", opened),
+            prepare_rows(session, group.batch, staging.table, found.landed),
+            prepare_rows(session, group.batch, "disposition", found.states),
+            prepare_rows(session, group.batch, "quarantine", found.opened),
         ]
-
-    def _refused_before(self, staging: Staging, hashes: list[str]) -> list[str]:
-        if not hashes:
-            return []
-        rows = self._session.duck.execute(
-            f"select distinct _hash::VARCHAR from {lake_table(staging.table)} where _client = ? and _op = 'refused' and _hash::VARCHAR in (select unnest(?))",
-            [staging.client, hashes],
-        ).fetchall()
-        return [row[0] for row in rows]
-
-    def _refused_elsewhere(self, refusals: list[tuple[str, Refusal]]) -> dict[tuple[str, str, str], str]:
-        """Return, by origin, reason and excerpt, the other stream of the system that has the same refusal in quarantine."""
-        if not refusals:
-            return {}
-        rows = self._session.duck.execute(
-            f"""select distinct json_extract_string(fields, '$.origin'), rule, value, _stream from {lake_table("quarantine")}
-                where _client = ? and _system = ? and _stream <> ? and field is null and rule in (select unnest(?)) order by _stream desc""",
-            [self._scope.client, self._request.system, self._request.stream, list({refusal.reason for _, refusal in refusals})],
-        ).fetchall()
-        return {(origin, reason, excerpt): stream for origin, reason, excerpt, stream in rows}
 
     def _open_issue(self, deletes: int) -> None:
         request = self._request
@@ -510,41 +473,6 @@ class _Landing:
 def _weight(arrival: Arrival) -> int:
     """Return about how many bytes landing has to hold of an arrival that it does not stream."""
     return max(arrival.size_bytes, arrival.records_bytes)
-
-
-def _refused_row(
-    group: _Group, staging: Staging, receipt: Receipt, refusal: Refusal, locator: int, identifier: str, content_hash: str
-) -> dict[str, Any]:
-    row = {
-        "_landed_id": identifier,
-        "_client": staging.client,
-        "_receipt_id": str(receipt.receipt),
-        "_locator": locator,
-        "_op": "refused",
-        "_hash": content_hash,
-        "_late": False,
-        "_received_at": group.received_at,
-        "_batch": group.batch.number,
-    }
-    return row | ({"payload": refusal.excerpt} if staging.columns is None else {})
-
-
-def _quarantine_fields(reading: ReadingMapping, origin: str, refusal: Refusal) -> dict[str, Any]:
-    group = hashlib.md5("|".join((reading.model, reading.mapping, "", refusal.reason)).encode(), usedforsecurity=False).hexdigest()[:12]
-    return {
-        "model": reading.model,
-        "field": None,
-        "rule": refusal.reason,
-        "value": refusal.excerpt,
-        "group_id": group,
-        "fields": json.dumps({"message": refusal.message, "origin": origin}, ensure_ascii=False),
-    }
-
-
-def _refusal_hash(origin: str, refusal: Refusal) -> str:
-    text = "\x1f".join((origin, str(refusal.locator), refusal.reason, refusal.excerpt))
-    digest = hashlib.md5(text.encode("utf-8", "surrogatepass"), usedforsecurity=False).hexdigest()
-    return f"{digest[:8]}-{digest[8:12]}-{digest[12:16]}-{digest[16:20]}-{digest[20:]}"
 
 
 def _physical(batch: pa.RecordBatch, number: int) -> pa.RecordBatch:

@@ -48,6 +48,7 @@ class OpenRecord:
     mapping: str
     generation: int
     landed_id: str
+    refused: bool  # it could not be read
 
 
 def group_sql(model: str, mapping: str) -> str:
@@ -80,7 +81,7 @@ def quarantine_records(session: Session, scope: ClientScope, group: str, *, sour
 def open_records(session: Session, scope: ClientScope, group: str, *, source_keys: Sequence[str] = ()) -> tuple[OpenRecord, ...]:
     """Return the records of one group for a replay: conformed again, those that are good leave quarantine."""
     rows = session.duck.execute(f"""
-        select _client, _system, _stream, _mapping, _generation, _landed_id::varchar
+        select _client, _system, _stream, _mapping, _generation, _landed_id::varchar, _findings is null
         from ({_located(session, scope, group, source_keys)}) order by all""").fetchall()
     return tuple(OpenRecord(*row) for row in rows)
 

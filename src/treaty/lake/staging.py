@@ -1,7 +1,8 @@
 """The SQL of landing: what arrives is told apart from what is there, and what is there twice in one arrival is put in order.
 
 Words used here: a record's *identity* is its source key, or its content where it has none. The *newest* of an identity is the landed
-row that is neither late nor superseded. A record is *same* if its content is the newest's; it is *late* if its version is older.
+row that is neither late nor superseded. A record is *same* if its content is the newest's; it is *late* if its version is older, or, where
+landing order is the order and the record is read again, if the newest came after it was read first.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def identified(staging: Staging, arriving: str) -> str:
 
 
 def newest_query(staging: Staging, only: str | None) -> str:
-    """Return a query for the newest landed row of each identity: ``_identity, n_id, n_hash, n_version, n_gone``.
+    """Return a query for the newest landed row of each identity: ``_identity, n_id, n_hash, n_version, n_gone, n_batch``.
 
     ``only`` is a relation of the identities asked for.
     """
@@ -101,7 +102,7 @@ def newest_query(staging: Staging, only: str | None) -> str:
     mine = f"_client = {quote_text(staging.client)}"
     rows = (
         f"select coalesce(_source_key, {_CONTENT} || _hash::VARCHAR) as _identity, _landed_id as n_id, _hash as n_hash, "
-        f"_source_version as n_version, _op = 'delete' as n_gone from {table} where {mine} and not _late and _op <> 'refused'"
+        f"_source_version as n_version, _op = 'delete' as n_gone, _batch as n_batch from {table} where {mine} and not _late and _op <> 'refused'"
     )
     asked = f"semi join (select _identity from {only}) using (_identity)" if only else ""
     return (
@@ -163,7 +164,7 @@ def staged_rows(staging: Staging, staged: Path, newest: str | None, known: Seque
         return file
     place = {name: number for number, name in enumerate(staging.physical, 1)}
     changed = f"_op <> '{SAME}'"
-    late = "coalesce(_source_version < n_version, false)"
+    late = f"coalesce(_source_version < n_version, {_overtaken(staging)}, false)"
     ours = {"_supersedes": f"if({changed} and not {late}, n_id, null)", "_late": f"({changed} and {late})"}
     parts = []
     for name, kind in known:
@@ -181,7 +182,7 @@ def identity_of_staged() -> str:
     return f"coalesce(_source_key, {_CONTENT} || _hash::VARCHAR)"
 
 
-def order_repeats(session: Session, file: str, newest: str | None) -> bool:
+def order_repeats(session: Session, staging: Staging, file: str, newest: str | None) -> bool:
     """Fill ``l_repeat`` with every staged row of an identity that the commit holds more than once, not only as it is, and what it should be.
 
     Columns: ``_landed_id``, ``staged`` (as written), ``kept``, ``supersedes``, ``late``, ``same_as`` (the landed row with its content,
@@ -197,7 +198,7 @@ def order_repeats(session: Session, file: str, newest: str | None) -> bool:
     found = session.duck.execute("select count(*) from l_twice").fetchone()
     if found is None or not found[0]:
         return False
-    known = f"left join {newest} n using (_identity)" if newest else "cross join (select null::UUID n_id, null::UUID n_hash, null::BIGINT n_version)"
+    known = f"left join {newest} n using (_identity)" if newest else "cross join (select null::UUID n_id, null::UUID n_hash, null::BIGINT n_version, null::BIGINT n_batch)"
     session.duck.execute(
         f"""create or replace temp table l_repeat as
         with rows as (
@@ -205,7 +206,7 @@ def order_repeats(session: Session, file: str, newest: str | None) -> bool:
             semi join l_twice on l_twice._identity = {identity}),
         placed as (
             select r.*, n_id, n_hash, n_version,
-                coalesce(_source_version < greatest(n_version, max(_source_version) over before), false) as late,
+                coalesce(_source_version < greatest(n_version, max(_source_version) over before), {_overtaken(staging)}, false) as late,
                 row_number() over (partition by _identity, _source_version, _hash order by _arrival, _locator) as again
             from rows r {known}
             window before as (partition by _identity order by _arrival, _locator rows between unbounded preceding and 1 preceding)),
@@ -231,7 +232,7 @@ def mark_wrong(session: Session, staging: Staging, file: str, *, repeats: bool) 
         # a late version that has landed before, in this version and with this content
         parts.append(
             f"select s._landed_id from (select * from {file} where _late) s join {lake_table(staging.table)} l "
-            f"on l._source_key = s._source_key and l._hash = s._hash and l._source_version = s._source_version and l._client = {quote_text(staging.client)}"
+            f"on l._source_key = s._source_key and l._hash = s._hash and l._source_version is not distinct from s._source_version and l._client = {quote_text(staging.client)}"
         )
     session.duck.execute(f"create or replace temp table l_wrong as {' union '.join(parts)}")
     found = session.duck.execute("select count(*) from l_wrong").fetchone()
@@ -251,7 +252,7 @@ def corrected_query(staging: Staging, file: str, known: Sequence[tuple[str, str]
         f"select {', '.join(parts)} from {file} s join l_repeat r on r._landed_id = s._landed_id and r.kept and not r.right_as_written "
         f"left join {landed} l on l._landed_id = r.same_as "
         f"where not (r.late and exists (select 1 from {lake_table(staging.table)} o where o._client = {quote_text(staging.client)} "
-        f"and o._source_key = s._source_key and o._hash = s._hash and o._source_version = s._source_version))"
+        f"and o._source_key = s._source_key and o._hash = s._hash and o._source_version is not distinct from s._source_version))"
     )
 
 
@@ -276,6 +277,13 @@ def vanished_query(staging: Staging, file: str, newest: str, known: Sequence[tup
     parts = (f"({ours.get(name, 'null')})::{kind} as {quote_name(name)}" for name, kind in known)
     gone = f"select * from {newest} where not n_gone and _identity not in (select _identity from {there})"
     return f"select {', '.join(parts)} from (select *, {first_locator} + row_number() over (order by _identity) as _locator from ({gone}))"
+
+
+def _overtaken(staging: Staging) -> str:
+    """Return SQL that is true where the newest of an identity came after a record was read first: landing it now must not make it the newer."""
+    if all(each.again is None for each in staging.receipts):
+        return "null"
+    return f"n_batch > {_by_arrival(staging, [str(each.again or 'null') for each in staging.receipts], 'BIGINT')}"
 
 
 def _landed_id(staging: Staging) -> str:

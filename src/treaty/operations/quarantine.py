@@ -22,12 +22,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """How many records were conformed again, how many of them are still in quarantine, and the new state of the others."""
+    """How many records were conformed again, how many of them are still in quarantine, and the new state of the others.
+
+    ``unread`` of them could not be read: no replay helps these, they are read again once their stream is read otherwise.
+    """
 
     group: str
     records: int
     remaining: int
     dispositions: Mapping[str, int] = field(default_factory=dict)
+    unread: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +100,7 @@ def replay(
                 states[state] = states.get(state, 0) + number
         ids = {each.landed_id for each in found}
         still = lake.open_records(session, workspace.scope(client, "quarantine"), group, source_keys=source_keys)
-        return ReplayResult(group, len(found), sum(each.landed_id in ids for each in still), states)
+        return ReplayResult(group, len(found), sum(each.landed_id in ids for each in still), states, sum(each.refused for each in found))
 
 
 def discard(

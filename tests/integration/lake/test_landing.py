@@ -9,8 +9,9 @@ from tests.integration.lake.landings import MAIN, Identity, csv_arrival, csv_req
 
 from treaty.connectors.interface import Arrival, Refusal
 from treaty.lake.cursors import read_cursor
-from treaty.lake.landing import LandingRequest, ReadingMapping
+from treaty.lake.landing import LandingRequest
 from treaty.lake.objects import read_object
+from treaty.lake.refusals import ReadingMapping
 from treaty.lake.scope import OneClient
 from treaty.sessions import Session
 
@@ -247,3 +248,34 @@ def test_clients_do_not_see_each_other(session: Session, tmp_path: Path) -> None
     land_all(session, csv_request(), csv_arrival(tmp_path, FIRST), scope=OneClient("acme"))
     rows = landed(session, "_client, _landed_id, _supersedes")
     assert (6, 6, {None}) == (len(rows), len({row[1] for row in rows}), {row[2] for row in rows})
+
+
+def test_what_was_refused_is_read_again_once_the_stream_is_read_otherwise(session: Session, tmp_path: Path) -> None:
+    """The same bytes land again, once; what is refused no more leaves quarantine in that commit, and what still is stays there as it was."""
+    request = csv_request(mappings=(ReadingMapping("erp.invoices", 1, "invoice"),), read_as="one")
+    refused = csv_arrival(tmp_path, "id,amount\n1,10\n2\n3\n")
+    assert (2, 0) == (land_all(session, request, refused).refused, land_all(session, request, refused).arrivals)
+
+    otherwise = replace(request, read_as="other")
+    better = csv_arrival(tmp_path, "id,amount\n1,10\n2,20\n3\n")
+    better.sha256 = refused.sha256  # the same bytes, read in another way
+    result = land_all(session, otherwise, better)
+    assert (1, 0, 1, 0) == (result.landed, result.refused, result.arrivals, land_all(session, otherwise, better).arrivals)
+    newest = "select _locator, arg_max(state, d._batch) from lake.disposition d join lake.landed_erp__invoices using (_landed_id) group by _locator order by 1"
+    assert [(2, "filtered"), (3, "quarantined")] == session.duck.execute(newest).fetchall()
+    land_all(session, request, csv_arrival(tmp_path, "id,amount\n1,10\n2\n3\n"))  # as it was before: what was refused then is refused anew
+    assert 2 == session.duck.execute("select count(*) from lake.landed_erp__invoices where _op = 'refused' and _locator = 2").fetchall()[0][0]
+
+
+def test_what_is_read_again_never_overtakes_what_came_meanwhile(session: Session, tmp_path: Path) -> None:
+    """Rows of an old file that can be read at last are late where later files have their keys; a snapshot that is not the last deletes nothing."""
+    wrong = [Refusal(0, "bad-encoding", "no", "")]
+    request = csv_request(mappings=(ReadingMapping("erp.invoices", 1, "invoice"),), read_as="one", snapshot_deletes=True)
+    land_all(session, request, Arrival("a.csv", b"old", "old", 3, None, {"at": "a"}, wrong))
+    land_all(session, request, csv_arrival(tmp_path, "id,amount\n1,new\n3,new\n", "b.csv"))
+
+    old = csv_arrival(tmp_path, "id,amount\n1,old\n2,old\n", "a.csv", complete_snapshot=True)
+    old.sha256 = "old"
+    assert (2, 0) == ((result := land_all(session, replace(request, read_as="other"), old)).landed, result.deleted)
+    rows = landed(session, "c_id, c_amount, _late, _supersedes is null", "_op = 'upsert'")
+    assert [("1", "new", False, True), ("3", "new", False, True), ("1", "old", True, True), ("2", "old", False, True)] == rows

@@ -12,7 +12,7 @@ import orjson
 from treaty.connectors.batches import document_batches
 from treaty.connectors.edi.segments import TAG, Delimiters, Segment, SegmentParser, SegmentReader
 from treaty.connectors.edi.structures import Nester, Structure, structure_of
-from treaty.connectors.edi.syntaxes import EDIFACT, HEAD_BYTES, Level, Syntax, codec_of_level, find_delimiters
+from treaty.connectors.edi.syntaxes import EDIFACT, HEAD_BYTES, OTHER_FORMAT, Level, Syntax, codec_of_level, find_delimiters
 from treaty.connectors.encodings import as_utf8, find_encoding
 from treaty.connectors.exceeded import limit_exceeded
 from treaty.connectors.folders import Copy
@@ -33,6 +33,7 @@ class Wanted:
     structure: Structure | None  # how messages nest, where the known way is not meant
     marks: bool  # whether wrong counts mark a message, rather than have it refused
     theirs: tuple[str, ...] = ()  # types that other streams take of the same file
+    other_syntax: bool = False  # whether a stream of the other syntax reads the same file: then it is left to that one if it is of it
 
 
 def read_edi(
@@ -48,8 +49,13 @@ def read_edi(
     told: str | None = codec if encoding or mark_bytes else None
     if not codec.startswith(ASCII_BASED):
         copy, told = as_utf8(copy, codec, mark_bytes, spool), "utf-8"
-    with copy.open() as file:
-        found = find_delimiters(SegmentReader(file, limits), syntax)
+    try:
+        with copy.open() as file:
+            found = find_delimiters(SegmentReader(file, limits), syntax)
+    except SetAsideError as error:
+        if error.reason != OTHER_FORMAT or not wanted.other_syntax:
+            raise
+        return Rows(iter(()), None), {"left": "to the stream of the other syntax"}
     if found is None:
         raise SetAsideError("empty-file", "the file is empty.", remedy="Have it sent again.")
     return Rows(document_batches(_read_all(copy, syntax, wanted, told, limits, refusals)), None), {

@@ -13,6 +13,7 @@ LEVELS = {  # ISO 9735-1, syntax identifiers; those not here (UNOX, UNOY) need `
     "UNOA": "utf-8", "UNOB": "utf-8", "UNOC": "iso8859-1", "UNOD": "iso8859-2", "UNOE": "iso8859-5", "UNOF": "iso8859-7", "UNOG": "iso8859-3",
     "UNOH": "iso8859-4", "UNOI": "iso8859-6", "UNOJ": "iso8859-8", "UNOK": "iso8859-9", "UNOL": "iso8859-15", "UNOW": "utf-8",
 }  # fmt: skip
+OTHER_FORMAT = "other-format"  # why a file of the other syntax is refused
 UNREAD_LEVELS = {"UNOX", "UNOY"}
 
 
@@ -76,7 +77,7 @@ def _unknown(head: bytes, syntax: Syntax) -> SetAsideError:
         return SetAsideError("no-envelope", message, remedy="Have the whole interchange sent.")
     for name, other in SYNTAXES.items():
         if head.startswith(other.interchange.opens.encode()) or (other is EDIFACT and head.startswith(b"UNA")):
-            return SetAsideError("other-format", f"this is {other.name}.", remedy=f"Declare `format: {name}` for the stream.")
+            return SetAsideError(OTHER_FORMAT, f"this is {other.name}.", remedy=f"Declare `format: {name}` for the stream.")
     wanted = "UNA or UNB" if syntax is EDIFACT else "ISA"
     return SetAsideError("no-envelope", f"an interchange begins with {wanted}, not {begins!r}.", remedy="Have the whole interchange sent.")
 

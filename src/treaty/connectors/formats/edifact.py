@@ -39,9 +39,10 @@ def read_as(syntax: str, copy: Copy, settings: EdiSettings, reading: Reading) ->
     from treaty.connectors.edi.syntaxes import SYNTAXES
 
     structure = parse_structure(settings.structure) if settings.structure else None
-    theirs = tuple(each.stream.record or "*" for each in reading.siblings)
-    others = (*settings.others, *(name for each in reading.siblings for name in each.settings.others if name != "*"))
-    wanted = Wanted(reading.stream.record, others, structure, settings.counts == "mark", theirs)
+    alike = [each for each in reading.siblings if each.stream.format == syntax]
+    theirs = tuple(each.stream.record or "*" for each in alike)
+    others = (*settings.others, *(name for each in alike for name in each.settings.others if name != "*"))
+    wanted = Wanted(reading.stream.record, others, structure, settings.counts == "mark", theirs, other_syntax=len(alike) < len(reading.siblings))
     return read_edi(
         copy, reading.spool, SYNTAXES[syntax], wanted=wanted, encoding=settings.encoding, limits=reading.limits, refusals=reading.refusals
     )
@@ -67,4 +68,4 @@ def check(settings: EdiSettings, stream: Stream) -> list[tuple[str, str]]:
     return found
 
 
-FORMAT = FileFormat(EdiSettings, read, check)
+FORMAT = FileFormat(EdiSettings, read, check, shares=("x12",))

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sibling:
-    """Another stream of the same system and format that reads the same file, and what it says of the format."""
+    """Another stream of the same system that reads the same file, in this format or one that shares files with it, and what it says of it."""
 
     stream: Stream
     settings: Any  # an instance of the format's declaration
@@ -55,12 +55,14 @@ class FileFormat:
     ``reading.refusals`` what it refuses of it; it never lets another error of a parser out. ``check`` says what is wrong with a
     stream's settings before anything is read, as (message, remedy) pairs. ``complete`` is asked where a file is read without a
     project: it returns the stream with what the file itself tells of ``record`` and ``namespaces``; it raises as ``read`` does.
+    ``shares`` names other formats whose streams may read the same files: those files are left to them that are theirs.
     """
 
     settings: type
     read: Callable[[Copy, Any, Reading], Records]
     check: Callable[[Any, Stream], Sequence[tuple[str, str]]] = lambda settings, stream: ()
     complete: Callable[[Copy, Stream], Stream] = lambda copy, stream: stream
+    shares: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,4 +16,4 @@ def read(copy: Copy, settings: EdiSettings, reading: Reading) -> Records:
     return read_as("x12", copy, settings, reading)
 
 
-FORMAT = FileFormat(EdiSettings, read, check)
+FORMAT = FileFormat(EdiSettings, read, check, shares=("edifact",))

@@ -270,3 +270,13 @@ def test_public_messages_agree_with_their_own_counts() -> None:
 def _segments(record: dict[str, Any]) -> int:
     around = {"UNB", "UNG", "ISA", "GS"}
     return sum(1 + _segments(each) for tag, found in record.items() if tag not in around and isinstance(found, list) for each in found if isinstance(each, dict))
+
+
+def test_a_file_of_the_other_syntax_is_left_to_the_stream_that_reads_it() -> None:
+    """It is refused where nobody else reads it, and is nothing of this stream's where a stream of the other syntax does."""
+    with pytest.raises(SetAsideError, match="this is X12"):
+        read(PURCHASE, "edifact")
+    beside = replace(ALL, other_syntax=True)
+    assert ([], []) == read(PURCHASE, "edifact", beside) == read(ORDERS, "x12", beside)
+    with pytest.raises(SetAsideError, match="an interchange begins with"):
+        read(b"hello", "x12", beside)
