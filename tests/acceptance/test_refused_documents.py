@@ -28,6 +28,7 @@ FILES = {
     "GS*IN*BUYER*SELLER*20260105*0915*7*X*004010~ST*810*0001~BIG*20260105*I-2~SE*3*0001~GE*1*7~IEA*1*000000077~",
     "c.edi": "hello",
     "invoice.xml": "<Invoice><ID>I-3</ID></Invoice>",
+    "nameless.xml": "<Invoice><Note>no number</Note></Invoice>",
     "order.xml": "<Order><ID>PO-2</ID></Order>",
 }
 
@@ -44,11 +45,13 @@ def write_project(root: Path, streams: str) -> None:
 
 
 def refused(root: Path) -> list[tuple[str, str]]:
-    """Return what is in quarantine: the file and the reason of each."""
+    """Return what is in quarantine: the file and the reason of each, which are where the list says."""
     found = []
     for group in treaty("quarantine", "list", "--project", root, "--json").json:
         rows: list[Any] = treaty("quarantine", "show", group["group"], "--project", root, "--json").lines
-        found += [(row["fields"]["origin"], row["rule"]) for row in rows]
+        found += [(row["origin"], row["rule"]) for row in rows]
+        assert {group["mapping"]} == {row["mapping"] for row in rows}
+        assert group["files"] == ([] if group["field"] else sorted({row["origin"] for row in rows}))
     return sorted(found)
 
 
@@ -59,14 +62,15 @@ def test_a_document_leaves_quarantine_when_a_stream_takes_it(project: Path) -> N
     for name, content in FILES.items():
         (project / "inbox" / name).write_text(content)
     assert 0 == treaty("run", "--project", project).status
-    assert [("a.edi", "other-message"), ("c.edi", "no-envelope"), ("order.xml", "no-records")] == refused(project)
-
-    replayed = treaty("quarantine", "replay", treaty("quarantine", "list", "--project", project, "--json").json[0]["group"], "--project", project)
+    assert [("a.edi", "other-message"), ("c.edi", "no-envelope"), ("nameless.xml", "required"), ("order.xml", "no-records")] == refused(project)
+    groups = {each["reason"]: each["group"] for each in treaty("quarantine", "list", "--project", project, "--json").json}
+    assert "nameless.xml record 1" in treaty("quarantine", "show", groups["required"], "--project", project).output
+    replayed = treaty("quarantine", "replay", groups["other-message"], "--project", project)
     assert (1, True) == (replayed.status, "reads it again" in replayed.output), replayed.output
 
     write_project(project, SYSTEM + ORDERS)
     assert 0 == treaty("run", "--project", project, "--apply").status
-    assert [("c.edi", "no-envelope")] == refused(project)
+    assert [("c.edi", "no-envelope"), ("nameless.xml", "required")] == refused(project)
     records = treaty("records", "thing", "--project", project, "--json").lines
     assert ["I-1", "I-2", "I-3", "PO-1", "PO-2"] == sorted(each["code"] for each in records)
     assert treaty("verify", "--project", project, "--json").json["ok"]

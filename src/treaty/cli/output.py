@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from rich.console import Console
 
 
-ONE_LINE = str.maketrans({"\n": "⏎", "\r": "", "\t": " "})
+_UNSEEN = (*range(0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+SEEN = {each: chr(0x2400 + each) if each < 0x20 else f"\\u{each:04x}" for each in _UNSEEN if chr(each) not in "\n\t"}
+"""What commands a terminal, or turns the direction of a line, is shown and not obeyed: data come from strangers."""
+ONE_LINE = {**SEEN, **str.maketrans({"\n": "⏎", "\r": "", "\t": " "})}
 """A row of a table is one line, whatever is in its cells."""
 
 
@@ -62,6 +65,7 @@ class Output:
 
     def line(self, text: str, style: str = "") -> None:
         """Print a line, in a style (``bold``, ``green``, ``dim`` …) on a terminal."""
+        text = text.translate(SEEN)
         if self.terminal:
             from rich.text import Text
 
@@ -96,6 +100,7 @@ class Output:
 
     def error(self, message: str, remedy: str = "") -> None:
         """Print what went wrong and what to do, to the error stream."""
+        message, remedy = message.translate(SEEN), remedy.translate(SEEN)
         if self.errors.isatty() and not os.environ.get("NO_COLOR"):
             self.errors.write(f"\x1b[1;31m{message}\x1b[0m\n")
         else:

@@ -11,6 +11,8 @@ from treaty.cli.arguments import day
 from treaty.cli.explaining import say
 from treaty.cli.output import Output
 
+MOST_SHOWN = 60  # characters of a value in a list
+MOST_RECORDS = 1 << 40  # beyond it, numbers are not those of records
 READ_AGAIN = "Once how its stream is read has been mended (`read`, a stream beside it, `limits`), treaty run --apply reads it again."
 
 
@@ -56,8 +58,16 @@ def print_groups(groups: tuple[treaty.QuarantineGroup, ...], output: Output) -> 
     if not groups:
         output.line("Nothing is in quarantine.", "green")
         return
-    rows = [(each.group, each.model, each.field, each.reason, [repr(value) for value in each.sample_values], each.records, each.clients) for each in groups]
-    output.table(("group", "model", "field", "reason", "values", "records", "clients"), rows)
+    rows = [
+        (each.group, each.model, each.mapping, each.field, each.reason, each.files or [_shown(value) for value in each.sample_values], each.records, each.clients)
+        for each in groups
+    ]
+    output.table(("group", "model", "mapping", "field", "reason", "values or files", "records", "clients"), rows)
+
+
+def _shown(value: str) -> str:
+    told = repr(value)
+    return told if len(told) <= MOST_SHOWN else f"{told[:MOST_SHOWN]}…"
 
 
 def _show(arguments: argparse.Namespace, output: Output) -> int:
@@ -67,10 +77,13 @@ def _show(arguments: argparse.Namespace, output: Output) -> int:
         return 0
     records = table.to_pylist()
     rows = [
-        (row["client"], f"{row['system']}/{row['stream']}/{row['source_key'] or row['landed_id']}", row["field"], row["rule"], row["value"], row["findings"])
+        (
+            row["client"], f"{row['system']}/{row['stream']}/{row['source_key'] or row['landed_id']}", _place(row["origin"], row["record"]), row["field"],
+            row["rule"], row["value"], row["findings"],
+        )
         for row in records
-    ]
-    output.table(("client", "source", "field", "rule", "value", "findings"), rows)
+    ]  # fmt: skip
+    output.table(("client", "source", "place", "field", "rule", "value", "findings"), rows)
     refused = [json.loads(row["fields"] or "{}") for row in records if row["field"] is None]
     told = [_refusal(each) for each in refused if isinstance(each.get("message"), str)]
     for line in dict.fromkeys(told):
@@ -81,6 +94,12 @@ def _show(arguments: argparse.Namespace, output: Output) -> int:
     else:
         output.line("Mend the source or a decision, then: treaty quarantine replay " + arguments.group, "dim")
     return 0
+
+
+def _place(origin: str | None, record: int | None) -> str:
+    if origin is None or record is None or record > MOST_RECORDS:
+        return origin or ""
+    return f"{origin} record {record}"
 
 
 def _refusal(fields: Mapping[str, str]) -> str:

@@ -27,15 +27,20 @@ DISCARDED = "discarded: "  # begins the reason of what a steward left out
 
 @dataclass(frozen=True, slots=True)
 class QuarantineGroup:
-    """Records with the same thing wrong in the same field of the same model and mapping."""
+    """Records with the same thing wrong in the same field of the same model and mapping.
+
+    ``files`` are some of those that could not be read, in part or as a whole; none where what is wrong was found in what was read.
+    """
 
     group: str
     model: str
+    mapping: str
     field: str | None
     reason: str
     sample_values: tuple[str, ...]
     records: int
     clients: tuple[str, ...]
+    files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,20 +65,21 @@ def quarantine_groups(session: Session, scope: ClientScope, *, model: str | None
     """Return what is in quarantine, the largest group first."""
     where = "true" if model is None else f"model = {quote_text(model)}"
     rows = session.duck.execute(f"""
-        select group_id, any_value(model), any_value(field), any_value(rule), list_sort(list_distinct(list(value)))[:{SAMPLE_VALUES}], count(*),
-            list_sort(list_distinct(list(_client))) from ({_open(session, scope)}) where {where}
+        select group_id, any_value(model), any_value(_mapping), any_value(field), any_value(rule), list_sort(list_distinct(list(value)))[:{SAMPLE_VALUES}], count(*),
+            list_sort(list_distinct(list(_client))),
+            list_sort(list_distinct(list(json_extract_string(fields, '$.origin')) filter (_findings is null)))[:{SAMPLE_VALUES}] from ({_open(session, scope)}) where {where}
         group by group_id order by count(*) desc, group_id""").fetchall()
     return tuple(
-        QuarantineGroup(group, of, field, rule, tuple(each for each in values if each is not None), int(records), tuple(clients))
-        for group, of, field, rule, values, records, clients in rows
+        QuarantineGroup(group, of, mapping, field, rule, tuple(each for each in values if each is not None), int(records), tuple(clients), tuple(files or ()))
+        for group, of, mapping, field, rule, values, records, clients, files in rows
     )
 
 
 def quarantine_records(session: Session, scope: ClientScope, group: str, *, source_keys: Sequence[str] = ()) -> pa.Table:
     """Return the records of one group with where each is from, what is wrong, and its fields as far as they are known (JSON)."""
     table: pa.Table = session.duck.execute(f"""
-        select _client as client, _system as system, _stream as stream, source_key, _landed_id::varchar as landed_id, _mapping as mapping,
-            model, field, rule, value, _findings as findings, fields, opened_at
+        select _client as client, _system as system, _stream as stream, source_key, _landed_id::varchar as landed_id, origin, nullif(locator, 0) as record,
+            _mapping as mapping, model, field, rule, value, _findings as findings, fields, opened_at
         from ({_located(session, scope, group, source_keys)}) order by client, system, stream, opened_at, landed_id""").to_arrow_table()
     return table
 
@@ -119,19 +125,21 @@ def _open(session: Session, scope: ClientScope) -> str:
 
 
 def _located(session: Session, scope: ClientScope, group: str, source_keys: Sequence[str]) -> str:
-    """Select the open rows of a group with the source key of each, from the landed tables of the streams that it spans."""
+    """Select the open rows of a group with the source key and the place of each, from the landed tables of the streams that it spans."""
     mine = f"select * from ({_open(session, scope)}) where group_id = {quote_text(group)}"
     streams = session.duck.execute(f"select distinct _system, _stream from ({mine})").fetchall()
     parts = []
     for system, stream in streams:
         table = landed_table(system, stream)
-        landed = f"(select _landed_id, _client, _source_key from {lake_table(table)})"
+        landed = f"(select _landed_id, _client, _source_key, _locator, _receipt_id from {lake_table(table)})"
         if table_columns(session, table) is None:
-            landed = "(select null::uuid as _landed_id, null::varchar as _client, null::varchar as _source_key where false)"
+            landed = "(select null::uuid as _landed_id, null::varchar as _client, null::varchar as _source_key, null::bigint as _locator, null::uuid as _receipt_id where false)"
         parts.append(f"""
-            select q.*, l._source_key as source_key from ({mine}) q left join {landed} l on l._landed_id = q._landed_id and l._client = q._client
+            select q.*, l._source_key as source_key, r.origin as origin, l._locator as locator
+            from ({mine}) q left join {landed} l on l._landed_id = q._landed_id and l._client = q._client
+                left join {lake_table("receipt")} r on r._receipt_id = l._receipt_id
             where q._system = {quote_text(system)} and q._stream = {quote_text(stream)}""")
     if not parts:
-        parts = [f"select *, null::varchar as source_key from ({mine}) where false"]
+        parts = [f"select *, null::varchar as source_key, null::varchar as origin, null::bigint as locator from ({mine}) where false"]
     wanted = ", ".join(quote_text(each) for each in source_keys)
     return f"select * from ({' union all '.join(parts)})" + (f" where source_key in ({wanted})" if source_keys else "")

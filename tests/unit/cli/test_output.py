@@ -61,3 +61,18 @@ def test_progress_is_silent_in_a_pipe() -> None:
     with Output(as_json=False, stream=stream).progress() as progress:
         progress("landing", 1, 2)
     assert stream.getvalue() == ""
+
+
+def test_what_commands_a_terminal_is_shown_and_not_obeyed() -> None:
+    """Escapes, other control characters and marks of direction in data and messages are visible signs, and a line stays one line (E15)."""
+    for stream in (io.StringIO(), Terminal()):
+        output = Output(as_json=False, stream=stream, errors=(errors := io.StringIO()))
+        output.table(("name",), [("\x1b[31mred\x07 \u202eabc\x9b2J\ntwo",)])
+        output.line("file \x1b]0;title\x07.csv")
+        output.error("bad \x1b[2J.csv")
+        shown = stream.getvalue() + errors.getvalue()
+        assert "\x1b[31mred" not in shown
+        assert not {"\x07", "\u202e", "\x9b"} & set(shown)
+        assert "␛[31mred␇ \\u202eabc\\u009b2J⏎two" in shown
+        assert "file ␛]0;title␇.csv" in shown
+        assert errors.getvalue() == "bad ␛[2J.csv\n"
