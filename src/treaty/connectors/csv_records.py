@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from treaty.errors import SetAsideError
 from treaty.project.declarations import Limits
 
 EXCERPT_CHARACTERS = 200
+SEPARATOR_LINE = re.compile(r'"?sep=(.)"?\r?\n', re.IGNORECASE)  # what Excel takes for its delimiter, before the header
 SAMPLE_BYTES = 256 * 1024
 MOST_REREAD_LINES = 200_000  # lines looked at again after refused records, before the rest of a file is refused
 
@@ -35,6 +37,7 @@ class Dialect:
     quote: str
     header: bool
     skip_lines: int
+    escape: str | None = None
 
 
 def read_csv(
@@ -54,13 +57,16 @@ def read_csv(
     survey = Survey(text.chunks(), settings.quote, limits.field_lines)
     with text.open() as file:
         sample = file.read(SAMPLE_BYTES)[0 if transcoded else mark_bytes :].decode("utf-8", "ignore")
+    told = None if settings.skip_lines else SEPARATOR_LINE.match(sample)
     dialect = Dialect(
-        delimiter=settings.delimiter or sniff_delimiter(_without_lines(sample, settings.skip_lines), settings.quote),
-        quote=settings.quote, header=settings.header, skip_lines=settings.skip_lines,
+        delimiter=settings.delimiter or (told and told[1]) or sniff_delimiter(_without_lines(sample, settings.skip_lines), settings.quote),
+        quote=settings.quote, header=settings.header, skip_lines=1 if told else settings.skip_lines, escape=settings.escape,
     )  # fmt: skip
     details = {"encoding": encoding, "delimiter": dialect.delimiter, "quote": dialect.quote}
     if settings.delimiter is None:
-        details["sniffed"] = "delimiter"
+        details["told by its first line" if told else "sniffed"] = "delimiter"
+    if told:
+        details["skipped"] = "1"
     columns, renamed = _columns_of(text, dialect, settings, limits)
     if renamed:
         details["renamed"] = "; ".join(renamed)
@@ -69,7 +75,7 @@ def read_csv(
         records = CsvRecords(text, dialect, columns, limits, refusals)
         return Rows(table_batches(columns, records.read()), columns)
 
-    if isinstance(text.content, bytes) or survey.doubt or len(columns) < 2 or dialect.skip_lines:
+    if isinstance(text.content, bytes) or survey.doubt or len(columns) < 2 or dialect.skip_lines or dialect.escape:
         if survey.doubt:
             details["irregular"] = survey.doubt
         return exact(), details
@@ -203,7 +209,7 @@ class CsvRecords:
             for _ in range(self._dialect.skip_lines):
                 file.readline(self._limits.record_bytes)
             lines = _Lines(file, self._limits, quote or "\0")
-            reader = csv_reader(lines, self._dialect.delimiter, quote, strict=True)
+            reader = csv_reader(lines, self._dialect.delimiter, quote, strict=True, escape=self._dialect.escape)
             locator = -1 if header else 0
             while True:
                 lines.begin()
@@ -214,8 +220,8 @@ class CsvRecords:
                     return
                 except (csv.Error, SetAsideError) as error:
                     locator += 1
-                    reason = error.reason if isinstance(error, SetAsideError) else "bad-csv"
-                    self._refuse(locator, at, lines.record, reason, str(error))
+                    reason, message = (error.reason, str(error)) if isinstance(error, SetAsideError) else ("bad-csv", _explained(error))
+                    self._refuse(locator, at, lines.record, reason, message)
                     lines.give_back()
                     if lines.reread > MOST_REREAD_LINES:
                         told = "too many broken records: the rest of the file was not read"
@@ -230,14 +236,25 @@ class CsvRecords:
 
     def _is_good(self, locator: int, at: int, row: list[str], lines: list[str]) -> bool:
         if any("\0" in line for line in lines):
-            self._refuse(locator, at, lines, "nul-character", "a NUL character")
+            self._refuse(locator, at, lines, "nul-character", "a NUL character, which no text has. Have it sent without")
             return False
         if self._columns is not None and len(row) != len(self._columns):
             more = "more" if len(row) > len(self._columns) else "fewer"
-            self._refuse(locator, at, lines, "ragged-row", f"{len(row)} fields, {more} than the {len(self._columns)} columns")
+            count = f"{len(row)} field{'s' if len(row) != 1 else ''}, {more} than the {len(self._columns)} columns"
+            self._refuse(locator, at, lines, "ragged-row", f"{count}. Have it sent with a field for each column; one that holds {self._dialect.delimiter!r} must be quoted")
             return False
         return True
 
     def _refuse(self, locator: int, at: int, lines: list[str], reason: str, message: str) -> None:
         excerpt = "".join(lines)[:EXCERPT_CHARACTERS]
         self._refusals.append(Refusal(locator, reason, f"line {at}: {message.removesuffix('.')}.", excerpt))
+
+
+def _explained(error: csv.Error) -> str:
+    """Return what the reader's error means, and what helps."""
+    message = str(error)
+    if "expected after" in message:
+        return "a quoted field goes on after its closing quote. A quote within it must be doubled; where a sign before it escapes it, declare `read: escape`"
+    if "unexpected end" in message:
+        return "a quoted field has no closing quote. Have it sent with one"
+    return f"{message}. Have it sent as regular CSV"

@@ -92,11 +92,11 @@ class Survey:
             self.doubt = "a quoted field over very many lines"
 
 
-def csv_reader(lines: Iterable[str], delimiter: str, quote: str, *, strict: bool) -> Iterator[list[str]]:
+def csv_reader(lines: Iterable[str], delimiter: str, quote: str, *, strict: bool, escape: str | None = None) -> Iterator[list[str]]:
     """Return Python's own reader; an empty ``quote`` means that nothing is quoted."""
     if quote:
-        return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=strict)
-    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=strict)
+        return csv.reader(lines, delimiter=delimiter, quotechar=quote, strict=strict, escapechar=escape)
+    return csv.reader(lines, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=strict, escapechar=escape)
 
 
 def sniff_delimiter(sample: str, quote: str) -> str:

@@ -122,11 +122,11 @@ def _good(
     for locator, (number, texts) in enumerate(rows, 1):
         extra = next((column for column, each in enumerate(texts[width:], width) if each is not None), None)
         if number in odd.empty:
-            reason, told = "formula-without-value", f"{odd.empty[number]} is a formula that was saved without its value."
+            reason, told = "formula-without-value", f"{odd.empty[number]} is a formula that was saved without its value. Have it opened and saved in Excel, or its values exported."
         elif extra is not None:
-            reason, told = "ragged-row", f"column {extra + 1} has a value and no name: there are {width} columns."
+            reason, told = "ragged-row", f"column {extra + 1} has a value and no name: there are {width} columns. If the names stand further down, declare `read: skip_rows`."
         elif any(each and "\0" in each for each in texts):
-            reason, told = "nul-character", "a NUL character."
+            reason, told = "nul-character", "a NUL character, which no text has. Have it sent without."
         elif sum(len(each.encode()) for each in texts if each) > limits.record_bytes:
             error = limit_exceeded(limits, "record_bytes", "the record is larger than")
             reason, told = error.reason, str(error)

@@ -27,6 +27,8 @@ EXCERPT_BYTES = 200
 HEAD_BYTES = 4096
 RELEASED_BYTES = 32 * 1024 * 1024  # how often pages already read are given back
 TOKEN = re.compile(rb'"(?:[^"\\]+|\\.)*"|[{}\[\]]|"', re.DOTALL)
+ON_ONE_LINE = re.compile(r" at line 1 column (\d+)$")
+TOO_EARLY = re.compile(r"^EOF while parsing (.+) at line \d+ column \d+$")
 SPACE = re.compile(rb"[ \t\r\n]*")
 SCALAR = re.compile(rb'"(?:[^"\\]+|\\.)*"|[^\s,\[\]{}":]+', re.DOTALL)
 
@@ -100,7 +102,7 @@ class RecordParser:
         if text.count(b":") > limits.fields and _most_fields(value) > limits.fields:
             raise limit_exceeded(limits, "fields", "an object has more fields than")
         if b"\\u0000" in text and _has_nul(value):
-            raise SetAsideError("nul-character", "a text holds the character \\u0000, which databases do not take.")
+            raise SetAsideError("nul-character", "a text holds the character \\u0000, which databases do not take.", remedy="Have it sent without.")
         try:
             return orjson.dumps(value, default=str)
         except (TypeError, RecursionError):  # an integer beyond 64 bits, or deeper than orjson goes
@@ -120,7 +122,12 @@ def _as_refusal(message: str) -> SetAsideError:
         return SetAsideError("too-deep", f"{message}: deeper than the parser goes, whatever limits.depth says.")
     if message.startswith("number out of range"):
         return SetAsideError("number-too-long", f"{message}.", remedy="An integer of more than 4,300 digits is not read.")
-    return SetAsideError("bad-json", f"{message}.")
+    return SetAsideError("bad-json", f"{_within(message)}.", remedy="Have it sent as JSON.")
+
+
+def _within(message: str) -> str:
+    """Return a parser's message without its place if that is of a text of one line: what matters is how far into the record it is."""
+    return ON_ONE_LINE.sub(r" at character \1 of the record", TOO_EARLY.sub(r"the record ends within \1", message))
 
 
 def _is_deeper(text: bytes, most: int) -> bool:

@@ -48,9 +48,9 @@ def _rows(batch: pa.RecordBatch, columns: tuple[str, ...], at: int, limits: Limi
     for name, column in zip(columns, batch.columns, strict=True):
         array, strange = _as_text(column)
         array.validate(full=True)
-        bad.update(dict.fromkeys(strange, ("not-a-number", f"{name} is NaN or infinite, which is no number.")))
+        bad.update(dict.fromkeys(strange, ("not-a-number", f"{name} is NaN or infinite, which is no number. Have it sent as null.")))
         held = pc.fill_null(pc.match_substring(array, "\0"), False).to_numpy(zero_copy_only=False)
-        bad.update({int(row): ("nul-character", f"{name} holds a NUL character.") for row in np.flatnonzero(held)})
+        bad.update({int(row): ("nul-character", f"{name} holds a NUL character, which databases do not take. Have it sent without.") for row in np.flatnonzero(held)})
         texts.append(array)
     if sum(each.nbytes for each in texts) > limits.record_bytes:
         sizes = sum(pc.fill_null(pc.binary_length(each), 0).to_numpy(zero_copy_only=False).astype(np.int64) for each in texts)

@@ -207,7 +207,7 @@ class _XmlRecords:
             if error.code in _HOPELESS:
                 self._refuse(0, _as_refusal(error, self._limits), data)
                 return
-            yield from self._read_stream(iter((data,)), data)
+            yield from self._read_stream(iter((data,)), data, error)
             return
         locator = 0
         for element in self._paths.find(root):
@@ -224,8 +224,8 @@ class _XmlRecords:
             head = file.read(EXCERPT_BYTES)
         yield from self._read_stream(copy.chunks(), head)
 
-    def _read_stream(self, chunks: Iterator[bytes], head: bytes) -> Iterator[tuple[int, bytes]]:
-        """Feed the parser piece by piece; elements are dropped as soon as they are done with."""
+    def _read_stream(self, chunks: Iterator[bytes], head: bytes, why: etree.XMLSyntaxError | None = None) -> Iterator[tuple[int, bytes]]:
+        """Feed the parser piece by piece; elements are dropped as soon as they are done with. ``why`` is what is known to be wrong."""
         parser = _parser(etree.XMLPullParser, events=("end",), tag=list(self._paths.tags))
         locator = 0
         fed = 0
@@ -254,7 +254,7 @@ class _XmlRecords:
                         return
             root = parser.close()
         except etree.XMLSyntaxError as error:
-            self._refuse(locator + 1 if locator else 0, _as_refusal(error, self._limits), head)
+            self._refuse(locator + 1 if locator else 0, _as_refusal(why or error, self._limits), head)
             return
         if not locator:
             self._refuse_missing(root, head)

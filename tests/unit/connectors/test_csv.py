@@ -255,3 +255,27 @@ def test_the_private_copies_are_gone_afterwards(inbox: Any, tmp_path: Path, monk
     inbox.write("a.csv", _large().encode("cp1252"))
     inbox.arrivals(lambda arrival: None)
     assert [] == list(spool.rglob("*"))
+
+
+@pytest.mark.parametrize("rows", [2, LARGE_ROWS])
+@pytest.mark.parametrize(("first", "delimiter"), [("sep=;\n", ";"), ('"sep=|"\r\n', "|"), ("SEP=\t\n", "\t")])
+def test_a_first_line_that_names_the_delimiter_is_no_header(first: str, delimiter: str, rows: int, inbox: Any) -> None:
+    """What Excel writes above the header is believed, and left out; the place of a record counts it."""
+    text = first + _large("{n},text {n},é\n", rows).replace(",", delimiter)
+    found, refusals, arrival = inbox.one((text + "x\n").encode())
+    assert ({"id": "0", "text": "text 0", "mark": "é"}, rows) == (found[0], len(found))
+    assert [f"line {rows + 3}"] == [each.message.partition(":")[0] for each in refusals]
+    assert arrival.details["skipped"] == "1"
+
+
+def test_quotes_that_a_sign_escapes(inbox: Any) -> None:
+    r"""With `escape`, \" within a field is a quote, \, no delimiter and \\ one sign; without, such a record is refused and told what to declare."""
+    data = b'id,text\n1,"a \\"b\\" c"\n2,d\\,e\n3,"f\\\\"\n'
+    _, (refusal, *_), _ = inbox.one(data)
+    assert "declare `read: escape`" in refusal.message
+    inbox.read, inbox.known = {"escape": "\\"}, {}
+    found, refusals, _ = inbox.one(data)
+    assert (['a "b" c', "d,e", "f\\"], []) == ([each["text"] for each in found], refusals)
+    inbox.read = {"escape": '"'}
+    with pytest.raises(StopError, match="escape"):
+        inbox.one(data)

@@ -185,3 +185,9 @@ def taken(source: FilesSource, stream: Stream) -> tuple[list[str], list[str]]:
         records += [arrival.origin] * len(records_of(arrival))
         refused += [arrival.origin] * len(arrival.refusals)
     return records, refused
+
+
+def test_what_is_wrong_with_a_document_is_named(documents: Any) -> None:
+    """The refusal says what the parser met first, not what it came to in the end."""
+    _, (refusal,), _ = documents.one("<r>&nbsp;</r>")
+    assert "Entity 'nbsp' not defined, line 1" in refusal.message

@@ -18,6 +18,7 @@ class CsvSettings(TextSettings):
 
     delimiter: str | None = declared("what parts the fields; found out where not given", default=None, example=";")
     quote: str = declared("what quotes a field, doubled within it; empty for none", default='"')
+    escape: str | None = declared("what stands before a quote or delimiter that is none, where quotes are not doubled", default=None, example="\\")
     header: bool = declared("whether the first line names the columns", default=True)
     columns: tuple[str, ...] = declared("without header: the columns' names in their order", default=(), example=["INVNO", "POS", "NET"])
     skip_lines: int = declared("lines above the header that are left out", default=0)
@@ -37,6 +38,8 @@ def check(settings: CsvSettings, stream: Stream) -> list[tuple[str, str]]:
         found.append((f"the delimiter {settings.delimiter!r} is not one character.", 'Write one, such as ";" or "\\t".'))
     if len(settings.quote) > 1 or not settings.quote.isascii():
         found.append((f"the quote {settings.quote!r} is not one ASCII character.", "Write one, or an empty text for none."))
+    if settings.escape is not None and (len(settings.escape) != 1 or settings.escape in (settings.quote, settings.delimiter, " ", "\r", "\n")):
+        found.append((f"the escape {settings.escape!r} is not one character of its own.", 'Write one, such as "\\\\"; quotes that are doubled need none.'))
     if settings.columns and settings.header:
         found.append(("`columns` is for files without a header.", "Add `header: false`, or leave `columns` out."))
     return found

@@ -75,7 +75,7 @@ def find_line(content: bytes, locator: int) -> tuple[int, int] | None:
 def find_csv(content: bytes, locator: int, read: Mapping[str, Any], details: Mapping[str, str]) -> tuple[int, int] | None:
     """Return the line, from 1, and the byte, from 0, where the n-th record begins; a quoted field may span lines."""
     quote = str(details.get("quote", read.get("quote", '"')) or "").encode()
-    skipped = int(read.get("skip_lines", 0))
+    skipped = int(details.get("skipped", read.get("skip_lines", 0)))
     wanted = locator + (1 if read.get("header", True) else 0)
     at = seen = 0
     inside = False
