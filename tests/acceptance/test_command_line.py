@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
+import io
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -68,13 +71,12 @@ def test_quarantine_is_grouped_shown_mended_and_replayed(small: Path) -> None:
     """A record with a bad size is listed with its value; mended in the source it becomes canonical, and the group is gone."""
     treaty("run", "--project", small)
     groups = treaty("quarantine", "list", "--json", "--project", small).json
-    assert [{"model": "thing", "field": "size", "reason": "not-an-integer", "sample_values": ["many"], "records": 1, "clients": ["main"]}] == [
-        {name: value for name, value in each.items() if name != "group"} for each in groups
-    ]
-    group = groups[0]["group"]
+    told = {"model": "thing", "mapping": "store.things", "field": "size", "reason": "not-an-integer", "sample_values": ["many"], "records": 1, "clients": ["main"]}
+    group = groups[0].pop("group")
+    assert [{**told, "files": []}] == groups
     shown = treaty("quarantine", "show", group, "--json", "--project", small).lines
-    assert [("store", "things", "A-2", "size", "not-an-integer", "many")] == [
-        (row["system"], row["stream"], row["source_key"], row["field"], row["rule"], row["value"]) for row in shown
+    assert [("store", "things", "A-2", "things.csv", 2, "size", "not-an-integer", "many")] == [
+        (row["system"], row["stream"], row["source_key"], row["origin"], row["record"], row["field"], row["rule"], row["value"]) for row in shown
     ]
     assert {"code": "A-2", "name": "box", "size": None} == shown[0]["fields"]
     replayed = treaty("quarantine", "replay", group, "--json", "--project", small)
@@ -205,6 +207,18 @@ def test_try_shows_what_a_pasted_record_would_become(small: Path) -> None:
     assert {"code": "A-1", "name": "x", "size": 3} == answer.json["records"][0]["fields"]
     assert ("size", "not-an-integer", "z") == tuple(answer.json["records"][1]["notes"][0][name] for name in ("field", "rule", "value"))
     assert not (small / ".treaty").exists()
+
+
+def test_try_opens_archives(small: Path) -> None:
+    """What is packed is tried as the stream would read it: each member of an archive that it takes."""
+    things = b"id;name;size\nA-1; x ;3\n"
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("a.csv", things)
+        archive.writestr("b.csv", things)
+    for content, records in ((gzip.compress(things), 1), (packed.getvalue(), 2)):
+        answer = treaty("try", "store.things", "-", "--json", "--project", small, stdin=content)
+        assert ["canonical"] * records == [each["state"] for each in answer.json["records"]]
 
 
 def test_a_failed_example_fails_test_and_check(small: Path) -> None:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from treaty.sessions.duckdb import Engine
 
 LEAST_MEGABYTES = 1024  # there is no folder to spill to here
+ARCHIVES = ((b"PK\3\4", ".zip"), (b"\x1f\x8b", ".gz"), (b"\x28\xb5\x2f\xfd", ".zst"))
 STATES = {"good": "canonical"}
 
 
@@ -124,7 +125,7 @@ def _read(
     assert declared is not None, "a mapping that compiles has its stream"
     with tempfile.TemporaryDirectory() as folder:
         for number, content in enumerate(contents):
-            (Path(folder) / f"pasted-{number:06}").write_bytes(content)
+            (Path(folder) / f"pasted-{number:06}{_suffix(content, declared.format)}").write_bytes(content)
         name = mapping.stream.name.partition("/")[2]
         stream, as_columns = _as_file(declared)
         system = System(name="pasted", connector="files", connection={"folder": folder}, streams={name: stream})
@@ -152,11 +153,16 @@ def _read(
         if({keyed.delete}, 'delete', 'upsert') AS _op, 0::BIGINT AS _batch, {given} FROM ({keyed.over(base)})"""
 
 
+def _suffix(content: bytes, format: str) -> str:
+    """Return how the name of an archive ends, by its first bytes; of other content nothing. A workbook is a zip, and none to open."""
+    return "" if format == "excel" else next((suffix for begins, suffix in ARCHIVES if content.startswith(begins)), "")
+
+
 def _as_file(stream: Stream) -> tuple[Stream, bool]:
     """Return the stream as it reads a pasted file, and whether JSON objects stand for the columns of a table."""
     if stream.format != "table":
         taken = {each.name for each in dataclasses.fields(load_format(stream.format, "pasted").settings)}
-        read = {name: value for name, value in stream.read.items() if name in taken}
+        read = {name: value for name, value in stream.read.items() if name in taken or name == "members"}
         return dataclasses.replace(stream, read={**read, "files": ["*"]}), False
     return dataclasses.replace(stream, format="jsonl", record=None, read={"files": ["*"]}), True
 

@@ -29,6 +29,11 @@ def test_names_of_several_languages_mean_the_same(one: str, two: str) -> None:
     assert meant <= other | {"date"} and meant & other
 
 
+def test_a_word_that_only_looks_like_a_compound_is_one_word() -> None:
+    """A report is no agent's city."""
+    assert ("report",) == find_meanings("Report") == find_meanings("Bericht")
+
+
 def test_hidden_words_are_taken_as_they_stand() -> None:
     """A word whose meaning is hidden stays itself: fitting must not lean on the word list."""
     assert ("rechnungsnummer",) == find_meanings("Rechnungsnummer", skip=frozenset({"rechnungsnummer"}))
