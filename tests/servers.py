@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -64,7 +65,7 @@ def run_sshd(folder: Path) -> Iterator[Sshd]:
         port = free.getsockname()[1]
     settings = [
         f"Port {port}", "ListenAddress 127.0.0.1", f"HostKey {folder / 'host'}", f"AuthorizedKeysFile {folder / 'user.pub'}", "PidFile none",
-        "PasswordAuthentication no", "KbdInteractiveAuthentication no", "PermitRootLogin yes", "StrictModes no", "UsePAM no", "MaxStartups 100",
+        "PasswordAuthentication yes", "KbdInteractiveAuthentication no", "PermitRootLogin yes", "StrictModes no", "UsePAM no", "MaxStartups 100",
         "Subsystem sftp internal-sftp", "ForceCommand internal-sftp",
     ]  # fmt: skip
     (folder / "sshd_config").write_text("\n".join(settings) + "\n")
@@ -74,6 +75,20 @@ def run_sshd(folder: Path) -> Iterator[Sshd]:
             yield Sshd(port, (folder / "host.pub").read_text().strip(), getpass.getuser(), folder / "user")
         finally:
             process.terminate()
+
+
+@contextmanager
+def new_user() -> Iterator[tuple[str, str]]:
+    """Yield the name and password of a user of this machine, made for one test; skips where there may be none."""
+    if os.geteuid() != 0 or shutil.which("useradd") is None or shutil.which("chpasswd") is None:
+        pytest.skip("only root can make a user who has a password")
+    name, password = f"treaty-test-{os.getpid()}", secrets.token_urlsafe(16)
+    subprocess.run(["useradd", "--no-create-home", "--home-dir", "/", "--shell", "/bin/sh", name], check=True)
+    try:
+        subprocess.run(["chpasswd"], input=f"{name}:{password}\n", text=True, check=True)
+        yield name, password
+    finally:
+        subprocess.run(["userdel", name], check=True, capture_output=True)
 
 
 def _await(port: int, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -216,6 +216,7 @@ def test_try_opens_archives(small: Path) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("a.csv", things)
         archive.writestr("b.csv", things)
+        archive.writestr("c.txt", "no records of\n")
     for content, records in ((gzip.compress(things), 1), (packed.getvalue(), 2)):
         answer = treaty("try", "store.things", "-", "--json", "--project", small, stdin=content)
         assert ["canonical"] * records == [each["state"] for each in answer.json["records"]]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.servers import Sshd, run_s3, run_sshd
+from tests.servers import Sshd, new_user, run_s3, run_sshd
 
 from treaty.connectors.files import CONNECTOR, FilesConnection
 from treaty.connectors.folders import ChangedWhileRead
@@ -262,3 +263,25 @@ def test_sftp_follows_no_links_and_waits_for_an_absent_server(tmp_path: Path, ss
     assert [] == list(subject.open().read(Reader(subject).request()))
     with pytest.raises(RetryError, match="cannot be listed"):
         subject.open(folder="sftp://localhost:1/x").check()
+
+
+@pytest.mark.slow
+def test_sftp_takes_a_password(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A user with a password alone reads what that user may read; a wrong one is refused, and told without it."""
+    with new_user() as (user, password), tempfile.TemporaryDirectory() as root:
+        Path(root).chmod(0o755)  # a user of no rights of ours comes here
+        monkeypatch.setenv("TREATY_TEST_PASSWORD", password)
+        subject = SftpSubject(Path(root), sshd)
+        known = {name: value for name, value in subject.connection.items() if name != "private_key"}
+        subject.connection = {**known, "user": user, "secret": "env:TREATY_TEST_PASSWORD"}
+        subject.write("a.jsonl", b'{"id": "1"}\n')
+        subject.write("closed.jsonl", b'{"id": "2"}\n')
+        (subject.folder / "closed.jsonl").chmod(0o600)
+        subject.open().check()
+        reader = Reader(subject)
+        reader.run()
+        assert ["1"] == reader.ids()
+        monkeypatch.setenv("TREATY_TEST_PASSWORD", wrong := f"{password}-wrong")
+        with pytest.raises(StopError, match="access is denied") as refused:
+            subject.open().check()
+        assert wrong not in f"{refused.value} {refused.value.remedy}"

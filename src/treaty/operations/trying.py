@@ -134,8 +134,9 @@ def _read(
         columns: tuple[str, ...] | None = None
         for arrival in open_source(system, Site(root)).read(request):
             rows = arrival.records.exact() if isinstance(arrival.records, CsvScan) else arrival.records
-            if isinstance(rows, Rows):  # an archive itself has none
-                tables += [pa.Table.from_batches([batch]) for batch in rows.batches]
+            read = [pa.Table.from_batches([batch]) for batch in rows.batches] if isinstance(rows, Rows) else []
+            if read and isinstance(rows, Rows):  # an archive itself has none
+                tables += read
                 columns = None if rows.columns is None else tuple(dict.fromkeys((*(columns or ()), *rows.columns)))
             refusals += [f"{each.reason}: {each.message}" for each in arrival.refusals]
     if not tables:
