@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -142,6 +143,37 @@ def test_s3_leaves_an_object_that_changed_since_it_was_listed(tmp_path: Path, s3
                 subject.files.rm(f"{subject.bucket}/in/erp/a.jsonl")
             with pytest.raises(ChangedWhileRead):
                 folder.take(found, tmp_path)
+
+
+def test_s3_asks_for_several_small_objects_at_once(tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that are expected come together, in their order, each as it was listed; one that is gone meanwhile costs no other."""
+    from treaty.connectors.remote.s3 import AT_ONCE, S3Folder
+
+    subject = S3Subject(tmp_path, s3)
+    for number in range(AT_ONCE + 2):
+        subject.write(f"{number:02}.jsonl", b'{"id": "%d"}\n' % number)
+    connection = FilesConnection(folder=subject.connection["folder"], endpoint=s3, user="key", secret=Secret("env:TREATY_TEST_SECRET"))
+    with S3Folder(connection) as folder:
+        found = folder.find(("*",))
+        subject.files.rm(f"{subject.bucket}/in/erp/03.jsonl")
+        folder.expect(found)
+        asked, answered, most = 0, 0, 0
+        call = folder._files._call_s3
+
+        async def counted(*arguments: Any, **more: Any) -> Any:
+            nonlocal asked, answered, most
+            asked, most = asked + 1, max(most, asked + 1 - answered)
+            try:
+                return await call(*arguments, **more)
+            finally:
+                answered += 1
+
+        monkeypatch.setattr(folder._files, "_call_s3", counted)
+        taken = []
+        for each in found:
+            with contextlib.suppress(ChangedWhileRead):
+                taken.append(json.loads(folder.take(each, tmp_path).content)["id"])  # type: ignore[arg-type]
+        assert ([str(each) for each in range(AT_ONCE + 2) if each != 3], AT_ONCE + 2, AT_ONCE) == (taken, asked, most)
 
 
 def test_s3_reaches_no_other_host(tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> None:

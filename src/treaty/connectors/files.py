@@ -92,9 +92,9 @@ class FilesSource:
         with contextlib.ExitStack() as stack:
             stack.enter_context(self._folder)
             spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="treaty-", dir=request.spool)))
-            for file in self._folder.find(settings.place.files):
-                if request.stamps.get(file.name) == file.stamp:
-                    continue
+            found = [each for each in self._folder.find(settings.place.files) if request.stamps.get(each.name) != each.stamp]
+            self._folder.expect(found)
+            for file in found:
                 if file.size_bytes > request.limits.file_bytes:
                     if (oversized := _oversized(file, request)).sha256 != request.known.get(file.name):
                         yield oversized

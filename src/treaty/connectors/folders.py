@@ -10,7 +10,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -103,6 +103,9 @@ class Folder:
         if not stat.S_ISREG(facts.st_mode):
             raise OSError(errno.EINVAL, "it is no regular file")
         return FoundFile(name, facts.st_size, facts.st_mtime, _stamp(facts))
+
+    def expect(self, files: Iterable[FoundFile]) -> None:
+        """Be told which files will be taken, in this order: nothing is gained by knowing it here."""
 
     def take(self, file: FoundFile, spool: Path) -> Copy:
         """Return a private copy, hashed while it was read. Raises ChangedWhileRead where the file would not hold still."""

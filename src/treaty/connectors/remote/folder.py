@@ -47,6 +47,9 @@ class RemoteFolder(ABC):
             found = [each for each in self._listed() if wanted(each.name)]
         return sorted(found, key=lambda each: each.name)
 
+    def expect(self, files: Iterable[FoundFile]) -> None:  # noqa: B027  most servers are asked for one after the other
+        """Be told which files will be taken, in this order."""
+
     def holds(self, file: FoundFile, sha256: str) -> bool:
         """Tell nothing: to see whether a file has bytes of this hash it must come here, and then it is here."""
         return False
