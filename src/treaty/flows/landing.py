@@ -20,6 +20,7 @@ from treaty.flows.drift_policies import DriftGuard, Policy, ShapeFrozenError, ac
 from treaty.lake.arrivals import LastArrival
 from treaty.lake.landing import LandingRequest, land
 from treaty.lake.names import column_name
+from treaty.lake.quarantine import leave_out_keyless
 from treaty.lake.refusals import ReadingMapping
 from treaty.lake.scope import OneClient
 from treaty.project.declarations import ClientProject, Limits, System
@@ -86,6 +87,7 @@ def extract(
         mappings=mappings,
         read_again=frozenset() if guard else origins_to_read_again(session, project.client, name),
         read_as=_reading_of(system, stream_name, project.settings.limits),
+        keyless=not compiled.key,
     )
     faultpoint("extract.pre_read")
     result = land(session, OneClient(project.client), request, read)
@@ -93,6 +95,8 @@ def extract(
         guard.tell()
     elif request.read_again or result.arrivals:
         accept_drift(session, project.client, name, [each.mapping for each in mappings])
+    if result.was_keyless:
+        leave_out_keyless(session, OneClient(project.client), system_name, stream_name)
     faultpoint("extract.done")
     return Extracted(
         name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes, tuple(result.batches),

@@ -14,16 +14,25 @@ from treaty.lake.names import lake_table, landed_prefix, quote_text, receipt_id
 from treaty.lake.scope import OneClient
 from treaty.sessions import Session
 
+KEYLESS = "keyless"
+"""Stands in the details of a receipt whose stream had no key."""
+_KEYLESS_TEXT = quote_text(f'"{KEYLESS}"')
+
 
 @dataclass(frozen=True, slots=True)
 class LastArrival:
-    """The last arrival of an origin: how many there were, its bytes' hash, the source's own stamp of it, and the batch in which it was read first."""
+    """The last arrival of an origin: how many there were, its bytes' hash, the source's own stamp of it, and the batch in which it was read first.
+
+    ``keyless`` tells whether its stream had no key then, ``once_keyless`` whether it had none when an earlier arrival of the origin landed.
+    """
 
     arrival: int
     sha256: str
     stamp: str | None
     batch: int
     refused_as: str | None = None  # as what it was read, where something of it was refused
+    keyless: bool = False
+    once_keyless: bool = False
 
 
 @dataclass(slots=True)
@@ -66,11 +75,15 @@ def last_arrivals(session: Session, scope: OneClient, system: str, stream: str) 
     rows = session.duck.execute(
         f"""select origin, max(arrival), arg_max(object_hash, arrival), arg_max(json_extract_string(details, '$.stamp'), arrival),
             arg_max(coalesce(try_cast(json_extract_string(details, '$.first_batch') as bigint), _batch), arrival),
-            arg_max(coalesce(json_extract_string(details, '$.read_as'), ''), arrival)
+            arg_max(coalesce(json_extract_string(details, '$.read_as'), ''), arrival),
+            contains(arg_max(details, arrival), {_KEYLESS_TEXT}), bool_or(contains(details, {_KEYLESS_TEXT}))
         from {lake_table("receipt")} where _client = {quote_text(scope.client)} and system = {quote_text(system)} and stream = {quote_text(stream)}
         group by origin"""
     ).fetchall()
-    return {origin: LastArrival(int(arrival), sha256, stamp, int(batch), read_as or None) for origin, arrival, sha256, stamp, batch, read_as in rows}
+    return {
+        origin: LastArrival(int(arrival), sha256, stamp, int(batch), read_as or None, keyless, once)
+        for origin, arrival, sha256, stamp, batch, read_as, keyless, once in rows
+    }
 
 
 def first_arrival(session: Session, scope: OneClient) -> datetime | None:

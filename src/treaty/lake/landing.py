@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, TypeAlias
 from treaty.connectors.interface import Arrival, CsvScan, Cursor, Refusal, Rows
 from treaty.errors import RetryError
 from treaty.faults import faultpoint
-from treaty.lake.arrivals import LastArrival, Receipt, last_arrivals, new_receipt, receipt_rows
+from treaty.lake.arrivals import KEYLESS, LastArrival, Receipt, last_arrivals, new_receipt, receipt_rows
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepared_path, write_parquet
 from treaty.lake.cursors import Fence, FenceError, read_cursor
@@ -64,6 +64,7 @@ class LandingRequest:
     mappings: tuple[ReadingMapping, ...] = ()
     read_again: frozenset[str] = frozenset()  # origins whose last arrival is landed anew, though its bytes are the same
     read_as: str = ""  # what the stream's declaration says about reading; what was refused under another is read again
+    keyless: bool = False  # the stream has no key; once it has one, what landed before is read again from its beginning
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ class LandingResult:
     arrivals: int = 0  # arrivals landed
     skipped_arrivals: int = 0  # arrivals whose bytes had been the last of their origin
     held_deletes: int = 0  # deletes of a snapshot beyond its guard: not applied, an issue is open
+    was_keyless: bool = False  # some of what landed before had no key, and the stream has one now
     batches: list[int] = field(default_factory=list)
 
 
@@ -124,16 +126,19 @@ class _Landing:
         self._result = result
         self._position = read_cursor(session, scope, request.system, request.stream)
         self._last = last_arrivals(session, scope, request.system, request.stream)
-        self._again = origins_to_read_again(self._last, request.read_as, request.read_again)
+        keyless = frozenset() if request.keyless else frozenset(origin for origin, last in self._last.items() if last.keyless)
+        self._again = origins_to_read_again(self._last, request.read_as, request.read_again | keyless)
         for origin in self._again:
             self._last[origin] = replace(self._last[origin], sha256="", stamp=None)
+        self._from_start = bool(keyless) and keyless == self._last.keys()
+        result.was_keyless = not request.keyless and any(last.keyless or last.once_keyless for last in self._last.values())
         self._group: _Group | None = None
 
     def run(self, read: Read) -> LandingResult:
         position: Cursor = self._position.position
         settings = self._session.settings
         try:
-            for arrival in read(self._position.position, dict(self._last)):
+            for arrival in read({} if self._from_start else self._position.position, dict(self._last)):
                 position = arrival.cursor
                 last = self._last.get(arrival.origin)
                 if last is not None and last.sha256 == arrival.sha256:
@@ -170,8 +175,9 @@ class _Landing:
             self._flush(self._group.cursor)
         group = self._group or self._open()
         request = self._request
+        details = {**arrival.details, KEYLESS: "true"} if request.keyless else arrival.details
         receipt = new_receipt(
-            self._scope, request.system, request.stream, len(group.receipts), arrival.origin, last, arrival.sha256, columns, arrival.details
+            self._scope, request.system, request.stream, len(group.receipts), arrival.origin, last, arrival.sha256, columns, details
         )
         if last is not None and again:
             receipt.again = last.batch

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from treaty.lake.arrivals import KEYLESS
 from treaty.lake.batches import open_batch
 from treaty.lake.commit import commit, discard, prepare_select
 from treaty.lake.current import ModelTables, client_or_none, current_generations, effective_dispositions, of_client
@@ -97,17 +98,36 @@ def discard_records(session: Session, scope: ClientScope, group: str, reason: st
     done = 0
     for client in sorted({each.client for each in open_records(session, scope, group, source_keys=source_keys)}):
         mine = OneClient(client)
-        batch = open_batch(session, mine, "discard")
-        rows = f"""
-            select _landed_id, _client, _system, _stream, _mapping, _generation, 'filtered' as state,
-                {quote_text(DISCARDED + reason)} as reason, {batch.number}::bigint as _batch from ({_located(session, mine, group, source_keys)})"""
-        write = prepare_select(session, batch, "disposition", rows)
-        if write is None:
-            discard(session, batch, [])
-            continue
-        commit(session, mine, [write], batch=batch, message=f"discard {group}", counts={"filtered": write.rows})
-        done += write.rows
+        done += _leave_out(session, mine, _located(session, mine, group, source_keys), reason, f"discard {group}")
     return done
+
+
+def leave_out_keyless(session: Session, scope: OneClient, system: str, stream: str) -> int:
+    """Leave out what landed of a stream while it had no key and has landed again, word for word, with one; return how many records.
+
+    What has no key in the source either stays where it is.
+    """
+    table, mine, mark = lake_table(landed_table(system, stream)), f"_client = {quote_text(scope.client)}", quote_text(f'"{KEYLESS}"')
+    keyless = f"""select _receipt_id from {lake_table("receipt")} where {mine} and system = {quote_text(system)} and stream = {quote_text(stream)}
+        and contains(details, {mark})"""
+    again = f"select _landed_id from {table} where {mine} and _receipt_id in ({keyless}) and _hash in (select _hash from {table} where {mine} and _source_key is not null)"
+    rows = f"select * from ({_open(session, scope)}) where _system = {quote_text(system)} and _stream = {quote_text(stream)} and _landed_id in ({again})"
+    if session.duck.execute(f"select 1 from ({rows}) limit 1").fetchone() is None:
+        return 0
+    return _leave_out(session, scope, rows, "read again once the stream had a key", f"read again {system}/{stream}")
+
+
+def _leave_out(session: Session, scope: OneClient, located: str, reason: str, message: str) -> int:
+    batch = open_batch(session, scope, "discard")
+    rows = f"""
+        select _landed_id, _client, _system, _stream, _mapping, _generation, 'filtered' as state,
+            {quote_text(DISCARDED + reason)} as reason, {batch.number}::bigint as _batch from ({located})"""
+    write = prepare_select(session, batch, "disposition", rows)
+    if write is None:
+        discard(session, batch, [])
+        return 0
+    commit(session, scope, [write], batch=batch, message=message, counts={"filtered": write.rows})
+    return write.rows
 
 
 def _open(session: Session, scope: ClientScope) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
-from treaty.project.declarations import DataContract, DecisionRecord, SchemaProperty
+from treaty.project.declarations import DataContract, DecisionRecord, SchemaProperty, System
 from treaty.project.files import SETTINGS_FILE
 from treaty.project.loading import Project
 from treaty.project.overlays import MAIN_CLIENT, clients
@@ -127,6 +127,8 @@ def _look(thing: ChangedThing, before: Project, after: Project) -> None:
             thing.undecided = (*thing.undecided, "the drift policy has changed: what it will do to a later change of shape, no landed record can tell")
     if thing.what == "mapping":
         _look_at_streams(thing, before, after)
+    if thing.what == "overlay":
+        _look_at_overlay(thing, before, after)
     if thing.what == "overlay" and thing.removed and thing.id.partition("/")[0] not in clients(after):
         thing.undecided = ("the client is in the project no more: its records stay as they are, and nothing is delivered for it",)
 
@@ -138,11 +140,30 @@ def _look_at_streams(thing: ChangedThing, before: Project, after: Project) -> No
         old, new = before.systems.get(system), after.systems.get(system)
         if old is None or new is None or system not in {PurePosixPath(path).stem for path in thing.paths}:
             continue
-        was, will = old.streams.get(stream), new.streams.get(stream)
-        if was is not None and will is not None and was != will:
-            thing.undecided = (*thing.undecided, f"the stream {side} is declared otherwise: what has landed was read as it was declared then")
-        if old.connection != new.connection or old.connector != new.connector:
-            thing.undecided = (*thing.undecided, f"the connection of {system} has changed: what is there, nobody has seen yet")
+        _compare_streams(thing, old, new, [stream])
+
+
+def _look_at_overlay(thing: ChangedThing, before: Project, after: Project) -> None:
+    """Tell what a client's own system declares otherwise, as for one of the standard."""
+    client, _, rest = thing.id.partition("/")
+    folder, _, name = rest.partition("/")
+    if folder != "systems" or client not in before.overlays or client not in after.overlays:
+        return
+    old, new = (each.overlays[client].systems.get(name) for each in (before, after))
+    if old is not None and new is not None:
+        _compare_streams(thing, old, new, sorted(old.streams.keys() & new.streams.keys()))
+
+
+def _compare_streams(thing: ChangedThing, old: System, new: System, streams: Sequence[str]) -> None:
+    for stream in streams:
+        was, will, side = old.streams.get(stream), new.streams.get(stream), f"{new.name}/{stream}"
+        if was is None or will is None or was == will:
+            continue
+        told = f"the stream {side} is declared otherwise: what has landed was read as it was declared then"
+        keyed = f"the stream {side} has a key now: what has landed without one goes into quarantine until the next run has read it again"
+        thing.undecided = (*thing.undecided, keyed if will.key and not was.key else told)
+    if old.connection != new.connection or old.connector != new.connector:
+        thing.undecided = (*thing.undecided, f"the connection of {new.name} has changed: what is there, nobody has seen yet")
 
 
 def _contract_breaks(before: DataContract | None, after: DataContract | None) -> list[str]:
