@@ -35,7 +35,8 @@ def edit(folder: Path, file: str, *changes: tuple[str, str]) -> None:
         assert old in text
         text = text.replace(old, new)
     path.write_text(text, encoding="utf-8")
-    assert treaty.apply(project=folder).changed
+    applied = treaty.apply(project=folder)
+    assert (True, False) == (applied.changed, applied.folder_differs)
 
 
 def test_records_of_the_past_are_what_readers_saw(tmp_path: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +58,8 @@ def test_records_of_the_past_are_what_readers_saw(tmp_path: Path, new_database: 
     look()
     edit(tmp_path, "decisions/same-thing.md", ("parts: [code]", "parts: [name]"))
     look()
-    assert treaty.apply(project=tmp_path, former=True).changed
+    rolled_back = treaty.apply(project=tmp_path, former=True)
+    assert (True, True) == (rolled_back.changed, rolled_back.folder_differs)
     look()
     land(tmp_path, "3.csv", "id;name;size\nA-4;lamp;1\n")
     assert 5 == len({str(rows) for _, rows in seen}) + 1, "the rollback alone brings back what was"

@@ -107,7 +107,7 @@ def do_apply(arguments: argparse.Namespace, output: Output) -> int:
         output.table(("sink", "acknowledged", "dead-lettered", "ambiguous", "held", "waiting"), rows)
     for problem in result.problems:
         output.line(f"{problem.place}: {problem.message}", "bold red")
-    if arguments.former:
+    if result.folder_differs:
         output.line("The folder still says what it said: bring it back too, or the next plan undoes this.", "yellow")
     return 0 if result.ok else 1
 

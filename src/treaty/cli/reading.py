@@ -37,9 +37,10 @@ def do_records(arguments: argparse.Namespace, output: Output) -> int:
         for line in record_lines(arguments.model, arguments.project, limit=arguments.limit, **asked):
             output.text(line)
         return 0
-    table = treaty.records(arguments.model, arguments.project, limit=SHOWN_ROWS + 1 if arguments.limit is None else arguments.limit, **asked)
-    more = arguments.limit is None and table.num_rows > SHOWN_ROWS
-    rows = table.slice(0, SHOWN_ROWS if more else None).to_pylist()
+    limit = SHOWN_ROWS if arguments.limit is None else arguments.limit
+    table = treaty.records(arguments.model, arguments.project, limit=limit + 1, **asked)
+    more = table.num_rows > limit
+    rows = table.slice(0, limit).to_pylist()
     fields = [name for name in table.column_names if not name.startswith("_")]
     names = _shown_fields(arguments.model, arguments.fields, fields, rows)
     shown = [

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 from treaty.lake.issues import Issue
@@ -36,6 +36,16 @@ class DeliveryResult:
     held: int = 0
     waiting: int = 0
     baseline: int = 0  # that the sink had already at the first load
+
+
+def add_up(results: Iterable[DeliveryResult]) -> Iterator[DeliveryResult]:
+    """Yield what several clients' deliveries came to, one a sink."""
+    sinks: dict[str, list[DeliveryResult]] = {}
+    for each in results:
+        sinks.setdefault(each.sink, []).append(each)
+    counts = [each.name for each in fields(DeliveryResult) if each.name != "sink"]
+    for sink, found in sinks.items():
+        yield DeliveryResult(sink, **{name: sum(getattr(each, name) for each in found) for name in counts})
 
 
 @dataclass(frozen=True, slots=True)

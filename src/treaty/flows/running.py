@@ -21,7 +21,7 @@ from treaty.flows.delivering import deliver
 from treaty.flows.handing_over import SharedReading, receive
 from treaty.flows.landing import Extracted, extract
 from treaty.flows.removed_paths import look_for_removed
-from treaty.flows.results import DecisionCount, DeliveryResult, FlowResult, Problem, StreamResult
+from treaty.flows.results import DecisionCount, DeliveryResult, FlowResult, Problem, StreamResult, add_up
 from treaty.flows.stubs import land_stubs
 from treaty.lake.issues import open_issues
 from treaty.lake.reads import decision_counts
@@ -199,7 +199,7 @@ def _extract_all(
 def deliver_flows(
     session: Session, project: Project, settings: RunSettings, only: Collection[str]
 ) -> tuple[tuple[DeliveryResult, ...], tuple[Problem, ...]]:
-    """Deliver what sinks are to get that they were not told of, for some clients; nothing is extracted."""
+    """Deliver what sinks are to get that they were not told of, for some clients; nothing is extracted. Results are one a sink, of all clients."""
     results: list[DeliveryResult] = []
     problems: list[Problem] = []
     for client in clients(project):
@@ -211,7 +211,7 @@ def deliver_flows(
             sent, trouble = _deliver_all(session, resultant, outbound, settings)
             results += sent
             problems += trouble
-    return tuple(results), tuple(problems)
+    return tuple(add_up(results)), tuple(problems)
 
 
 def _deliver_all(

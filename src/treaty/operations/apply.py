@@ -27,7 +27,10 @@ from treaty.sessions import Session
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
-    """What was applied, by which plan, and what sinks were told of it. ``changed`` is false where it was applied already."""
+    """What was applied, by which plan, and what sinks were told of it. ``changed`` is false where it was applied already.
+
+    ``folder_differs`` tells whether the folder says something else than what is applied now: a rollback leaves it as it is.
+    """
 
     applied_id: str
     plan_id: str | None
@@ -36,6 +39,7 @@ class ApplyResult:
     records: Mapping[str, int]
     deliveries: tuple[DeliveryResult, ...] = ()
     problems: tuple[Problem, ...] = ()
+    folder_differs: bool = False
 
     @property
     def ok(self) -> bool:
@@ -192,4 +196,5 @@ def _deliver(
     for part in parts:
         for name, number in part["records"].items():
             counts[name] = counts.get(name, 0) + number
-    return ApplyResult(after.applied_id, told["plan_id"], told["class"], True, counts, deliveries, problems)
+    differs = workspace.project.content_hash != after.content_hash
+    return ApplyResult(after.applied_id, told["plan_id"], told["class"], True, counts, deliveries, problems, differs)

@@ -33,6 +33,7 @@ from treaty.sessions import Session
 TOGETHER = "it does not stand alone on the applied project: its counts are those of all changes together"
 UPGRADED = "what Treaty's own functions do has changed since it last ran"
 UNSEEN = "no landed record is affected; records to come may be"
+UNSAMPLED = "no record of the sample is affected"
 Place = tuple[str, str]  # client, model
 
 
@@ -167,7 +168,7 @@ class PlanMaker:
         planned_class = worst((self._class(thing, effects, differences, undecided), *(("breaking" if leaves else "additive",) if handed else ())))
         notes += handed
         if effects and not differences and not undecided and not handed:
-            notes.append(UNSEEN)
+            notes.append(UNSEEN if self.sample is None else UNSAMPLED)
         return PlannedChange(thing.what, thing.id, planned_class, differences, tuple(dict.fromkeys(undecided)), tuple(notes))
 
     def _handed_over(self, after: Project) -> tuple[list[str], bool]:
