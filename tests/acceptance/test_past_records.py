@@ -76,6 +76,7 @@ def test_records_of_the_past_are_what_readers_saw(tmp_path: Path, new_database: 
         assert seen[seen_after][1] == treaty.records("thing", tmp_path, as_of_apply=applies[place]).to_pylist()
     told = command("records", "thing", "--json", "--limit", "1", "--as-of-apply", applies[1][:-1], "--project", tmp_path)
     assert [seen[1][1][0]["name"]] == [row["name"] for row in told.lines]
+    assert "The first 1 golden records of thing; --limit N shows more." in command("records", "thing", "--limit", "1", "--project", tmp_path).output
     for wrong, problem in (
         ({"as_of": begun}, "Nothing had run here yet"), ({"as_of": datetime.now(UTC) + timedelta(days=1)}, "yet to come"),
         ({"as_of": datetime(2026, 1, 1)}, "no zone"), ({"as_of_apply": "nothing"}, "There is no apply 'nothing'"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias, cast
 
@@ -21,6 +21,7 @@ from treaty.project.yaml import MapNode, Node, ScalarNode, parse_yaml
 
 Parsed: TypeAlias = Node | DecisionFile
 Read: TypeAlias = System | DataContract | DecisionRecord | EntityMapping | Flow
+PARSED_FILES = 4096
 KINDS: tuple[FileKind, ...] = ("systems", "models", "decisions", "mappings", "flows")
 BESIDE = "Let both packs say the same, or choose another name in one of them."
 BESIDE_MODEL = "A project has one model of a name: take one of the packs and map to its model what the other's systems have, or make a project for each."
@@ -64,6 +65,14 @@ def load_project(root: Path) -> Project:
 def load_project_files(files: Mapping[str, bytes]) -> Project:
     """Read a project from the content of its files, as :attr:`Project.files` keeps it."""
     return _Loader(files, Findings()).load(None)
+
+
+@lru_cache(maxsize=PARSED_FILES)
+def _parse_file(kind: FileKind, file: str, content: bytes) -> tuple[Parsed | None, tuple[Finding, ...]]:
+    """Return what a file says and what is wrong with it: a plan loads a project once for each changed thing, and nearly all files are the same."""
+    findings = Findings()
+    parsed = parse_decision(content, file, findings) if kind == "decisions" else parse_yaml(content, file, findings)
+    return parsed, tuple(findings)
 
 
 class _Loader:
@@ -161,8 +170,9 @@ class _Loader:
             yield name, parsed
 
     def parse(self, kind: FileKind, file: str) -> Parsed | None:
-        content = self.files[file]
-        return parse_decision(content, file, self.findings) if kind == "decisions" else parse_yaml(content, file, self.findings)
+        parsed, found = _parse_file(kind, file, self.files[file])
+        self.findings += found
+        return parsed
 
     def name(self, kind: FileKind, parsed: Parsed, file: str) -> str:
         """Return the declared name, else the file's; decisions and models must be named as their file is."""
