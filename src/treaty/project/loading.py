@@ -250,7 +250,7 @@ class _Loader:
     def nothing_to_override(self, kind: FileKind, name: str, client: str, parsed: Parsed) -> None:
         what = kind.removesuffix("s")
         near = nearest(name, self.standard[kind])
-        remedy = f"Did you mean {near!r}? Name the file so too." if near else f"Correct its name, or declare a whole {what} without 'reason:'."
+        remedy = f"Did you mean {near!r}? Name the file so too." if near else f"Bring back the one below it, correct its name, or declare a whole {what} without 'reason:'."
         node: Node = parsed.settings if isinstance(parsed, DecisionFile) else parsed
         declared = _declared_name(kind, node)
         position = declared.position if declared is not None else _position(parsed)

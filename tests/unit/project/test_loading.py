@@ -142,7 +142,7 @@ def test_an_override_of_nothing_names_the_nearest(tmp_path: Path) -> None:
     write(tmp_path, {"treaty.yaml": "name: x\n", "systems/a.yaml": SYSTEM, "mappings/m.yaml": MAPPING, **mistyped})
     first, second = load_project(tmp_path).findings
     assert ("unknown-override", "clients/acme/mappings/mm.yaml", "Did you mean 'm'? Name the file so too.") == (first.code, first.position.file, first.remedy)
-    assert ("unknown-override", "declare a whole system") == (second.code, second.remedy[21:43])
+    assert ("unknown-override", True) == (second.code, "declare a whole system" in second.remedy)
 
 
 def test_tables_merge_by_key_or_are_replaced(tmp_path: Path) -> None:
