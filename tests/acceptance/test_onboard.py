@@ -152,7 +152,7 @@ def test_documents_that_a_pack_reads_need_no_mapping(tmp_path: Path) -> None:
     treaty("init", project, "--pack", "einvoice")
     said = treaty("onboard", "acme", catalog_folder() / "demo/project/inbox/acme", "--project", project, "--json").json
     assert {("ubl/invoices", True, "invoice"), ("ubl/credit_notes", True, "invoice")} == {(each["stream"], each["shipped"], each["model"]) for each in said["streams"]}
-    assert ["clients/acme/systems/ubl.yaml"] == said["written"]
+    assert (["clients/acme/systems/ubl.yaml"], []) == (said["written"], said["references"])
     assert [("ubl.invoices", 7, 5, 2), ("ubl.credit_notes", 1, 1, 0)] == [(each["mapping"], each["records"], each["canonical"], each["quarantined"]) for each in said["rehearsals"]]
 
 

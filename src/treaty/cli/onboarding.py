@@ -202,7 +202,8 @@ def _print_files(result: treaty.OnboardResult, written: Sequence[str], output: O
 
 
 def _print_rehearsals(result: treaty.OnboardResult, output: Output) -> None:
-    output.title("Dry run on the sample:")
+    if result.rehearsals:
+        output.title("Dry run on the sample:")
     for each in result.rehearsals:
         if each.broken:
             output.line(f"  {each.mapping} cannot run yet: {each.broken}", "yellow")
@@ -226,7 +227,8 @@ def _print_questions(result: treaty.OnboardResult, output: Output) -> None:
         if each.inherited:
             output.line(f"Answered as for {each.inherited}: {each.topic.id}={each.value}", "dim")
     if not result.questions:
-        output.line("No question is open. Next: treaty run", "bold green")
+        broken = any(each.broken for each in result.rehearsals)
+        output.line("No question is open, but not all of it can run: see above." if broken else "No question is open. Next: treaty run", "bold yellow" if broken else "bold green")
         return
     number = len(result.questions)
     output.title("1 question is open:" if number == 1 else f"{number} questions are open:")

@@ -89,7 +89,7 @@ def propose(
     streams = tuple(
         _shipped(project, each) if each.shipped else _Stream(project, view, each, interview, drafts).propose(ranks[each.place]) for each in samples
     )
-    return Proposal(streams, drafts, interview.open, interview.optional, interview.closed, interview.used, find_references([each.profile for each in samples]))
+    return Proposal(streams, drafts, interview.open, interview.optional, interview.closed, interview.used, find_references([each.profile for each in samples if not each.shipped]))
 
 
 def rank_samples(project: Project, samples: Iterable[SampleStream]) -> dict[str, tuple[ModelGuess, ...]]:
