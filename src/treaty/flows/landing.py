@@ -114,9 +114,10 @@ def _as_read(project: ClientProject, name: str) -> System:
 
 
 def _reading_of(system: System, name: str, limits: Limits) -> str:
-    """Return what stands for how a stream is read: its own declaration, those of the streams beside it, and the limits."""
+    """Return what stands for how a stream is read: its own declaration, those of the streams beside it, its guard, and the limits."""
     declared = {each: (stream.format, stream.record, dict(stream.namespaces), dict(stream.read)) for each, stream in system.streams.items()}
-    told = json.dumps([system.connector, name, declared, asdict(limits)], sort_keys=True, default=str)
+    guard = system.streams[name].deletes.guard_percent
+    told = json.dumps([system.connector, name, declared, guard, asdict(limits)], sort_keys=True, default=str)
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

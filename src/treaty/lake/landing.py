@@ -20,7 +20,7 @@ from treaty.lake.arrivals import KEYLESS, LastArrival, Receipt, last_arrivals, n
 from treaty.lake.batches import Batch, open_batch
 from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepared_path, write_parquet
 from treaty.lake.cursors import Fence, FenceError, read_cursor
-from treaty.lake.issues import Issue, open_issue
+from treaty.lake.issues import Issue, close_issue, open_issue
 from treaty.lake.names import column_name, lake_table, quote_name, quote_text
 from treaty.lake.objects import ObjectWriter, stored_hashes
 from treaty.lake.refusals import ReadingMapping, origins_to_read_again, readable_now, refused_rows
@@ -49,6 +49,7 @@ if TYPE_CHECKING:
 Read: TypeAlias = Callable[[Cursor, Mapping[str, LastArrival]], Iterator[Arrival]]
 _FEW_WRONG = 4  # up to one staged row in so many is taken out of the file; of more, the file is written again
 _TRIES = 20
+GUARD_ISSUE = "snapshot-guard"
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +269,7 @@ class _Landing:
             group.objects.abandon()
             discard(self._session, group.batch, writes)
             raise
+        guarded = group.snapshot is not None and group.snapshot.complete_snapshot
         if counts.held_deletes:  # before the commit: after it, nothing would look at this snapshot again
             self._open_issue(counts.held_deletes)
         faultpoint("land.pre_commit")
@@ -279,6 +281,8 @@ class _Landing:
             group.objects.abandon()
             raise
         faultpoint("land.post_commit")
+        if guarded and not counts.held_deletes:
+            close_issue(self._session, self._scope, GUARD_ISSUE, f"{self._request.system}/{self._request.stream}", "a later snapshot")
         self._position = replace(self._position, seq=fence.expected + 1, position=target)
         self._add_up(group, counts)
 
@@ -454,7 +458,8 @@ class _Landing:
         session, request = self._session, self._request
         found = refused_rows(session, staging, request.system, request.stream, request.mappings, group.refusals, group.received_at)
         for receipt, refusals in group.refusals:  # not before: what gave the records may have added to the details
-            how = {"read_as": request.read_as} if refusals and request.read_as else {}
+            held = counts.held_deletes and group.snapshot is not None and receipt.origin == group.snapshot.origin
+            how = {"read_as": request.read_as} if (refusals or held) and request.read_as else {}
             first = {} if receipt.again is None else {"first_batch": str(receipt.again)}
             receipt.details = {**receipt.details, **how, **first}
         if again := [each for each in group.receipts if each.again is not None]:
@@ -472,8 +477,8 @@ class _Landing:
         request = self._request
         place = f"{request.system}/{request.stream}"
         message = f"The last snapshot lacks {deletes} records that were there: more than its guard of {request.guard_percent} %. They were not deleted."
-        remedy = "Check the source. If they are gone indeed, raise `deletes: guard` or accept the deletes once."
-        open_issue(self._session, self._scope, Issue("snapshot-guard", place, message, remedy))
+        remedy = "Check the source. If they are gone indeed, raise `deletes: guard` and run with --apply: the snapshot is then read again."
+        open_issue(self._session, self._scope, Issue(GUARD_ISSUE, place, message, remedy))
 
 
 def _weight(arrival: Arrival) -> int:

@@ -194,6 +194,20 @@ def test_snapshot_deletes_and_guard(session: Session, tmp_path: Path) -> None:
     assert 8 == land_all(session, accepted, csv_arrival(tmp_path, "id,amount\n1,uno\n", complete_snapshot=True)).deleted
 
 
+def test_a_snapshot_that_was_held_is_read_again_once_its_guard_is_raised(session: Session, tmp_path: Path) -> None:
+    """Its deletes are applied then, and the issue is closed; so it is by a later snapshot that its guard lets pass."""
+    open_now = "select count(*) from treaty.issue where closed_at is null"
+    request = csv_request(snapshot_deletes=True, guard_percent=20, read_as="20")
+    land_all(session, request, csv_arrival(tmp_path, "id,amount\n1,1\n2,2\n3,3\n", complete_snapshot=True))
+    few = csv_arrival(tmp_path, "id,amount\n1,1\n", complete_snapshot=True)
+    assert (2, 0) == (land_all(session, request, few).held_deletes, land_all(session, request, few).arrivals)
+    assert 1 == session.as_client("main").execute(open_now).fetchall()[0][0]
+    raised = replace(request, guard_percent=90, read_as="90")
+    assert (2, 0) == ((result := land_all(session, raised, few)).deleted, result.held_deletes)
+    assert 0 == session.as_client("main").execute(open_now).fetchall()[0][0]
+    assert 0 == land_all(session, raised, few).arrivals
+
+
 def test_refused_records_are_landed_and_quarantined(session: Session, tmp_path: Path) -> None:
     """A ragged row is refused with its place, quarantined under the stream's mapping, once; the rest passes."""
     request = csv_request(mappings=(ReadingMapping("erp.invoices", 1, "invoice"),))
