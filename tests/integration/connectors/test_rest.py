@@ -36,6 +36,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             if name == "cursor" and more: body["next"] = here + 1
         elif name == "loop": body = {"data": [{"id": 1}], "next": "/loop"}
         elif name == "foreign": body = {"data": [], "next": "http://evil.example/x"}
+        elif name == "emptied" and here == 2: status = 204
+        elif name == "emptied": body = {"data": [{"id": here}]}
+        elif name == "always-busy": status = 429
         elif name == "moved": status, headers = 302, {"Location": "/page"}
         elif name == "busy" and not busy: busy.append(1); status, headers = 429, {"Retry-After": "-5"}
         elif name == "busy": body = {"data": [{"id": 9}]}
@@ -51,6 +54,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         data = json.dumps(body).encode()
         self.send_response(status)
         for each in headers.items(): self.send_header(*each)
+        if status == 204: self.end_headers(); return
         self.send_header("Content-Length", str(len(data))); self.end_headers(); self.wfile.write(data)
     def do_POST(self):
         form = self.rfile.read(int(self.headers["Content-Length"])).decode(); tokens.append(form)
@@ -108,6 +112,19 @@ def test_what_leads_astray_is_refused_with_its_reason(address: str, path: str, r
 def test_a_busy_server_is_asked_again(address: str) -> None:
     """A 429 with a negative Retry-After is asked again at once (B5)."""
     assert 1 == len(read(address, "busy"))
+
+
+def test_no_content_is_the_end_of_the_pages(address: str) -> None:
+    """An API that answers 204 where there are no records has none there: nothing is wrong, and nothing arrives."""
+    assert [b'{"data": [{"id": 0}]}', b'{"data": [{"id": 1}]}'] == [each.content for each in read(address, "emptied", pages="page", first=0)]
+    assert [] == read(address, "emptied?page=2")
+
+
+def test_a_server_that_stays_busy_is_told_as_such(address: str) -> None:
+    """It did answer: with what, how often it was asked, and which settings that is."""
+    with pytest.raises(RetryError, match=r"cannot be read now: it answers 429, 2 times\.") as told:
+        read(address, "always-busy", {"attempts": 2, "wait_seconds": 0})
+    assert "wait_seconds" in told.value.remedy
 
 
 def test_a_token_is_sent_as_bearer(address: str, monkeypatch: pytest.MonkeyPatch) -> None:

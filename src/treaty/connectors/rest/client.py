@@ -23,6 +23,7 @@ logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole addresses,
 EXCERPT = 4096  # characters of an answer that are kept in a message
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 TOKEN_MARGIN_SECONDS = 30
+NOTHING = 204  # the status of an answer without content
 CHECK_BYTES = 16 * 1024 * 1024
 
 
@@ -94,23 +95,24 @@ class RestClient:
         return found
 
     def get(self, url: httpx.URL, most_bytes: int) -> Answer:
-        """Return an answer of status 200. Raises StopError or RetryError."""
+        """Return an answer of status 200, or of 204, which says that there is nothing. Raises StopError or RetryError."""
 
         def once() -> Answer:
             try:
                 answer = self.send("GET", url, most_bytes=most_bytes)
             except (RetryError, UnknownOutcomeError) as error:  # reading changes nothing
                 raise NotNowError(str(error)) from None
-            if answer.status == 200:
+            if answer.status in (200, NOTHING):
                 return answer
             if answer.busy or answer.status >= 500:
-                raise NotNowError(f"status {answer.status}", answer.retry_after)
+                raise NotNowError(f"it answers {answer.status}", answer.retry_after)
             raise StopError(f"{self.base.host} answers {answer.status}: {answer.excerpt[:200]!r}.", remedy="Mend `path`.")
 
         try:
             return self.again(once)
         except NotNowError as error:
-            raise RetryError(f"{self.base.host} did not answer ({error}).", remedy="The next run tries again.") from None
+            told = f"{self.base.host} cannot be read now: {str(error).removesuffix('.')}, {self.connection.attempts} times."
+            raise RetryError(told, remedy="The next run tries again; `attempts` and `wait_seconds` say how long one waits.") from None
 
     def again(self, attempt: Callable[[], Answered]) -> Answered:
         """Call until it does not raise NotNowError, as often as the connection says; the last one is raised."""

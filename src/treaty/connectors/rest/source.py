@@ -18,7 +18,7 @@ from treaty.connectors.folders import Copy
 from treaty.connectors.interface import Arrival, Refusal, StreamDescription, StreamRequest
 from treaty.connectors.json_records import read_json
 from treaty.connectors.rest import RestConnection, RestRead
-from treaty.connectors.rest.client import Answer, RestClient
+from treaty.connectors.rest.client import NOTHING, Answer, RestClient
 from treaty.connectors.secrets import redact
 from treaty.errors import RetryError, SetAsideError, StopError
 
@@ -64,6 +64,8 @@ class RestSource:
                 raise StopError(f"{place}: the API's pages lead in a circle, or are more than {read.most_pages}.", remedy="Mend `read: pages`.")
             seen.add(str(url))
             answer = self._client.get(url, request.limits.file_bytes)
+            if answer.status == NOTHING:  # what some APIs say of a list without records
+                break
             origin = redact(str(url))
             document, count, largest = _look(answer.content, request.stream.record, read.since_field, largest)
             if hashlib.sha256(answer.content).hexdigest() != request.known.get(origin):
