@@ -299,20 +299,21 @@ def test_sftp_follows_no_links_and_waits_for_an_absent_server(tmp_path: Path, ss
 
 @pytest.mark.slow
 def test_sftp_takes_a_password(sshd: Sshd, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A user with a password alone reads what that user may read; a wrong one is refused, and told without it."""
+    """A user with a password alone reads what that user may read, and is told what may not be; a wrong one is refused, and told without it."""
     with new_user() as (user, password), tempfile.TemporaryDirectory() as root:
         Path(root).chmod(0o755)  # a user of no rights of ours comes here
         monkeypatch.setenv("TREATY_TEST_PASSWORD", password)
         subject = SftpSubject(Path(root), sshd)
         known = {name: value for name, value in subject.connection.items() if name != "private_key"}
         subject.connection = {**known, "user": user, "secret": "env:TREATY_TEST_PASSWORD"}
-        subject.write("a.jsonl", b'{"id": "1"}\n')
-        subject.write("closed.jsonl", b'{"id": "2"}\n')
-        (subject.folder / "closed.jsonl").chmod(0o600)
+        for name in ("a.jsonl", "b closed.jsonl", "c.jsonl"):
+            subject.write(name, b'{"id": "1"}\n')
+        (subject.folder / "b closed.jsonl").chmod(0o600)
         subject.open().check()
-        reader = Reader(subject)
-        reader.run()
-        assert ["1"] == reader.ids()
+        read: list[str] = []
+        with pytest.raises(StopError, match="b closed.jsonl cannot be read: access is denied"):
+            read.extend(each.origin for each in subject.open().read(Reader(subject).request()))
+        assert ["a.jsonl", "c.jsonl"] == read
         monkeypatch.setenv("TREATY_TEST_PASSWORD", wrong := f"{password}-wrong")
         with pytest.raises(StopError, match="access is denied") as refused:
             subject.open().check()

@@ -84,7 +84,7 @@ class FilesSource:
         return [StreamDescription(suffix.removeprefix("."), each.name) for suffix, each in formats.items() if each is not None]
 
     def read(self, request: StreamRequest) -> Iterator[Arrival]:
-        """Yield one arrival for each file that is not known with the same bytes."""
+        """Yield one arrival for each file that is not known with the same bytes. Raises StopError, in the end, where one may not be read."""
         from treaty.connectors.folders import ChangedWhileRead, discard
 
         place = f"{request.system}/{request.name}"
@@ -94,6 +94,7 @@ class FilesSource:
             spool = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="treaty-", dir=request.spool)))
             found = [each for each in self._folder.find(settings.place.files) if request.stamps.get(each.name) != each.stamp]
             self._folder.expect(found)
+            denied: StopError | None = None  # one file that may not be read costs no other
             for file in found:
                 if file.size_bytes > request.limits.file_bytes:
                     if (oversized := _oversized(file, request)).sha256 != request.known.get(file.name):
@@ -106,10 +107,15 @@ class FilesSource:
                     copy = self._folder.take(file, spool)
                 except ChangedWhileRead:
                     continue
+                except StopError as error:
+                    denied = denied or error
+                    continue
                 try:
                     yield from read_file(file.name, copy, settings, request, spool)
                 finally:
                     discard(copy)
+            if denied is not None:
+                raise denied
 
 
 def _folder_of(connection: FilesConnection, site: Site) -> Folder | RemoteFolder:

@@ -144,6 +144,8 @@ class Folder:
         parent, leaf = self._open_parent(file.name)
         try:
             handle = os.open(leaf, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+        except PermissionError as error:
+            raise StopError(f"{file.name} may not be read.", remedy="Give the user that runs Treaty the right to read it.") from error
         except OSError as error:
             raise ChangedWhileRead(file.name) from error
         finally:

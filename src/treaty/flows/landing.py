@@ -14,9 +14,9 @@ from treaty.connectors.interface import Arrival, Cursor, Site, StreamRequest
 from treaty.connectors.registry import open_source
 from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.identify import Identification, identify
-from treaty.errors import StopError
+from treaty.errors import RetryError, StopError
 from treaty.faults import faultpoint
-from treaty.flows.drift_policies import DriftGuard, Policy, ShapeFrozenError, accept_drift, origins_to_read_again
+from treaty.flows.drift_policies import DriftGuard, Policy, accept_drift, origins_to_read_again
 from treaty.lake.arrivals import LastArrival
 from treaty.lake.landing import LandingRequest, land
 from treaty.lake.names import column_name
@@ -40,14 +40,17 @@ class Extracted:
     held_deletes: int = 0
     batches: tuple[int, ...] = ()
     repeated: int = 0  # refused ones that another stream of the system has in quarantine
-    stopped: StopError | None = None  # why reading ended before the end: what came before it has landed
+    stopped: StopError | RetryError | None = None  # why reading ended before the end: what came before it has landed
 
 
 def extract(
     session: Session, project: ClientProject, name: str, site: Site, mappings: tuple[ReadingMapping, ...], progress: Callable[[str], None],
     policy: Policy = "evolve",
 ) -> Extracted:  # fmt: skip
-    """Read a stream from its cursor on and land what is new. Raises StopError and RetryError of the connector."""
+    """Read a stream from its cursor on and land what is new; where the connector cannot go on, what it had given.
+
+    Raises StopError where the stream cannot be read at all, and RetryError where others go on landing it.
+    """
     system_name, _, stream_name = name.partition("/")
     stream, compiled = project.stream(name), compile_stream(project, name)
     if stream is None or compiled is None:
@@ -55,7 +58,7 @@ def extract(
     system = _as_read(project, system_name)
     source = open_source(system, site)
     guard = DriftGuard.of(session, project.client, name, policy) if policy != "evolve" else None
-    frozen: list[StopError] = []
+    stopped: list[StopError | RetryError] = []
 
     def read(cursor: Cursor, last: Mapping[str, LastArrival]) -> Iterator[Arrival]:
         request = StreamRequest(
@@ -69,14 +72,14 @@ def extract(
             {origin: each.stamp for origin, each in last.items() if each.stamp},
             session.temp_folder,
         )
-        for number, arrival in enumerate(source.read(request), 1):
-            if number % 500 == 0:
-                progress(f"{project.client}: reading {name}, {number} arrivals")
-            try:
+        stopped.clear()
+        try:
+            for number, arrival in enumerate(source.read(request), 1):
+                if number % 500 == 0:
+                    progress(f"{project.client}: reading {name}, {number} arrivals")
                 yield arrival if guard is None else guard.check(arrival)
-            except ShapeFrozenError as error:
-                frozen.append(error)
-                return
+        except (StopError, RetryError) as error:  # landing raises none into here: it is the connector's, or the guard's
+            stopped.append(error)
 
     request = LandingRequest(
         system_name,
@@ -100,7 +103,7 @@ def extract(
     faultpoint("extract.done")
     return Extracted(
         name, result.landed, result.unchanged, result.arrivals, result.refused, result.held_deletes, tuple(result.batches),
-        result.repeated, next(iter(frozen), None),
+        result.repeated, next(iter(stopped), None),
     )
 
 

@@ -114,6 +114,24 @@ def test_a_deleted_file_is_left_out(inbox: Any, tmp_path: Path) -> None:
     assert ["a.csv"] == [arrival.origin for arrival, _ in found]
 
 
+def test_a_file_that_may_not_be_read_costs_no_other_and_is_told(inbox: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others arrive, and then reading stops with its name and what to do: it is not left out run after run without a word."""
+    opened = os.open
+
+    def denied(path: Any, *arguments: Any, **more: Any) -> int:
+        if path == "b.csv":
+            raise PermissionError(13, "Permission denied")
+        return opened(path, *arguments, **more)
+
+    monkeypatch.setattr(os, "open", denied)
+    for name in ("a.csv", "b.csv", "c.csv"):
+        inbox.write(name, "id\n1\n")
+    read: list[str] = []
+    with pytest.raises(StopError, match="b.csv may not be read"):
+        inbox.arrivals(on=lambda arrival: read.append(arrival.origin))
+    assert ["a.csv", "c.csv"] == read
+
+
 def test_a_b_a_arrives_three_times(inbox: Any) -> None:
     """Only a file that equals its own last arrival is left out."""
     for content in ("id\nA\n", "id\nB\n", "id\nA\n"):

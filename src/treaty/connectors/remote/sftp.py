@@ -95,7 +95,7 @@ class SftpFolder(RemoteFolder):
             with self._files.open(path, "rb") as opened:
                 yield lambda most: bytes(opened.read(most, timeout=DEADLINE_SECONDS))
             self._ensure_same(file)
-        except (FileNotFoundError, asyncssh.SFTPPermissionDenied) as error:
+        except FileNotFoundError as error:
             raise ChangedWhileRead(file.name) from error
 
     def _ensure_same(self, file: FoundFile) -> None:

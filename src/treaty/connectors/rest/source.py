@@ -59,24 +59,30 @@ class RestSource:
         seen: set[str] = set()
         offset, largest, broken = 0, since, False
         held: Arrival | None = None  # a page is given once it is known whether it is the last: only then has everything up to the cursor come
-        while url is not None:
-            if str(url) in seen or len(seen) >= read.most_pages:
-                raise StopError(f"{place}: the API's pages lead in a circle, or are more than {read.most_pages}.", remedy="Mend `read: pages`.")
-            seen.add(str(url))
-            answer = self._client.get(url, request.limits.file_bytes)
-            if answer.status == NOTHING:  # what some APIs say of a list without records
-                break
-            origin = redact(str(url))
-            document, count, largest = _look(answer.content, request.stream.record, read.since_field, largest)
-            if hashlib.sha256(answer.content).hexdigest() != request.known.get(origin):
-                if held is not None:
-                    yield from self._parsed(held, request)
-                held = Arrival(origin, answer.content, hashlib.sha256(answer.content).hexdigest(), len(answer.content), None, _cursor(origin, since))
-            offset += count
-            if document is None and read.pages != "none":
-                broken = True
-                break
-            url = self._next(url, read, answer, document, count, len(seen), offset)
+        try:
+            while url is not None:
+                if str(url) in seen or len(seen) >= read.most_pages:
+                    raise StopError(f"{place}: the API's pages lead in a circle, or are more than {read.most_pages}.", remedy="Mend `read: pages`.")
+                seen.add(str(url))
+                answer = self._client.get(url, request.limits.file_bytes)
+                if answer.status == NOTHING:  # what some APIs say of a list without records
+                    break
+                origin = redact(str(url))
+                document, count, largest = _look(answer.content, request.stream.record, read.since_field, largest)
+                if hashlib.sha256(answer.content).hexdigest() != request.known.get(origin):
+                    if held is not None:
+                        yield from self._parsed(held, request)
+                    held = Arrival(origin, answer.content, hashlib.sha256(answer.content).hexdigest(), len(answer.content), None, _cursor(origin, since))
+                offset += count
+                if document is None and read.pages != "none":
+                    broken = True
+                    break
+                url = self._next(url, read, answer, document, count, len(seen), offset)
+        except (RetryError, StopError):
+            if held is not None:  # it came whole, and is no less true for what did not come after it
+                held.cursor = _cursor(held.origin, since)
+                yield from self._parsed(held, request)
+            raise
         if held is not None:
             held.cursor = _cursor(held.origin, since if broken else largest)
             yield from self._parsed(held, request)
