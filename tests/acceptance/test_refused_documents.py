@@ -65,6 +65,9 @@ def test_a_document_leaves_quarantine_when_a_stream_takes_it(project: Path) -> N
     assert [("a.edi", "other-message"), ("c.edi", "no-envelope"), ("nameless.xml", "required"), ("order.xml", "no-records")] == refused(project)
     groups = {each["reason"]: each["group"] for each in treaty("quarantine", "list", "--project", project, "--json").json}
     assert "nameless.xml record 1" in treaty("quarantine", "show", groups["required"], "--project", project).output
+    (nameless,) = treaty("quarantine", "show", groups["required"], "--project", project, "--json").lines
+    explained = treaty("explain", "thing", "--source", f"store/xml/{nameless['landed_id']}", "--project", project).output
+    assert "missing-key (the key of its stream is made of ID, and there is none" in explained, explained
     replayed = treaty("quarantine", "replay", groups["other-message"], "--project", project)
     assert (1, True) == (replayed.status, "reads it again" in replayed.output), replayed.output
 

@@ -246,7 +246,8 @@ class _Explainer:
         fields = [self.path.name] if self.path else [each for each in dict.fromkeys(note.field.partition(".")[0] for note in conformed.notes if note.fatal) if each]
         steps = [step for each in fields for step in maker.walk(name, version, self.path or FieldPath(each)).steps] or [landed]
         told = maker.disposition(version, name)
-        ends = told or end_of_record(conformed, name)
+        declared = maker.project.stream(stream)
+        ends = told or end_of_record(conformed, name, declared.key if declared else ())
         value = None if self.path is None else self.path.pick(conformed.fields.get(self.path.name))
         return self._why_not(version, key, value, tuple(steps), ends)
 

@@ -58,13 +58,15 @@ def _fatal(conformed: Conformed) -> str:
     return "; ".join(f"{each.field or 'the record'}: {each.rule}{f' ({each.value!r})' if each.value is not None else ''}" for each in fatal)
 
 
-def end_of_record(conformed: Conformed, mapping: str) -> str:
-    """Say why a record is not canonical."""
+def end_of_record(conformed: Conformed, mapping: str, key: Sequence[str] = ()) -> str:
+    """Say why a record is not canonical; ``key`` are the cells of its stream's key."""
     if conformed.state == "filtered":
         kind, _, decision = (conformed.reason or "").partition(":")
         verb = {"scope": "leaves it out on purpose", "reject": "rejects it"}.get(kind, "leaves it out")
         return f"The chain ends before the golden record: the decision {decision or kind} {verb}."
+    missing = key and any(each.rule == "missing-key" for each in conformed.notes)
+    cells = f" (the key of its stream is made of {' and '.join(key)}, and there is none where one of them is empty)" if missing else ""
     return (
-        f"The chain ends in quarantine: {_fatal(conformed) or conformed.reason or 'its source key is missing'}. Mend the source or the mapping {mapping}, "
+        f"The chain ends in quarantine: {_fatal(conformed) or conformed.reason or 'its source key is missing'}{cells}. Mend the source or the mapping {mapping}, "
         "then `treaty quarantine replay`."
     )
