@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 
+from treaty.compiler.lookups import read_streams
 from treaty.project.declarations import DataContract, DecisionRecord, SchemaProperty, System
 from treaty.project.files import SETTINGS_FILE
 from treaty.project.loading import Project
-from treaty.project.overlays import MAIN_CLIENT, clients
+from treaty.project.overlays import MAIN_CLIENT, client_project, clients, running_mappings
 
 KINDS = {"decisions": "decision", "mappings": "mapping", "models": "model", "flows": "flow"}
 _FILE = re.compile(r"(?:packs/[^/]+/)?(decisions|mappings|models|flows|systems|hooks)/(.+)\Z")
@@ -144,14 +145,19 @@ def _look_at_streams(thing: ChangedThing, before: Project, after: Project) -> No
 
 
 def _look_at_overlay(thing: ChangedThing, before: Project, after: Project) -> None:
-    """Tell what a client's own system declares otherwise, as for one of the standard."""
+    """Tell what a client's own system declares otherwise of the streams that the client had in use, as for one of the standard."""
     client, _, rest = thing.id.partition("/")
     folder, _, name = rest.partition("/")
     if folder != "systems" or client not in before.overlays or client not in after.overlays:
         return
     old, new = (each.overlays[client].systems.get(name) for each in (before, after))
-    if old is not None and new is not None:
-        _compare_streams(thing, old, new, sorted(old.streams.keys() & new.streams.keys()))
+    if old is None or new is None:
+        return
+    running = client_project(before, client)
+    used = read_streams(running) | {running.mappings[each].to for each in running_mappings(running) if not running.mappings[each].inbound}
+    streams = [each for each in sorted(old.streams.keys() & new.streams.keys()) if f"{name}/{each}" in used]
+    if streams:
+        _compare_streams(thing, old, new, streams)
 
 
 def _compare_streams(thing: ChangedThing, old: System, new: System, streams: Sequence[str]) -> None:
