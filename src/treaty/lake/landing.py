@@ -269,7 +269,8 @@ class _Landing:
             group.objects.abandon()
             discard(self._session, group.batch, writes)
             raise
-        guarded = group.snapshot is not None and group.snapshot.complete_snapshot
+        if group.snapshot is not None and group.snapshot.complete_snapshot and not counts.held_deletes:
+            close_issue(self._session, self._scope, GUARD_ISSUE, f"{self._request.system}/{self._request.stream}", "a later snapshot")
         if counts.held_deletes:  # before the commit: after it, nothing would look at this snapshot again
             self._open_issue(counts.held_deletes)
         faultpoint("land.pre_commit")
@@ -281,8 +282,6 @@ class _Landing:
             group.objects.abandon()
             raise
         faultpoint("land.post_commit")
-        if guarded and not counts.held_deletes:
-            close_issue(self._session, self._scope, GUARD_ISSUE, f"{self._request.system}/{self._request.stream}", "a later snapshot")
         self._position = replace(self._position, seq=fence.expected + 1, position=target)
         self._add_up(group, counts)
 
