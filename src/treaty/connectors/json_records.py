@@ -218,8 +218,7 @@ class _Document:
             if self._data[at : at + 1] == b"[":
                 return (yield from self._elements(at))
             end = self._end_of(at)
-            if not where or self._data[at:end] != b"null":  # null in the place of records is none
-                yield at, self._data[at:end]
+            yield at, self._data[at:end]
             return end
         if self._data[at : at + 1] != b"{":
             self._check(at, self._end_of(at))
