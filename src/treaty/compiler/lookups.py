@@ -29,16 +29,17 @@ def _targets(fields: Mapping[str, FieldMapping]) -> Iterator[str]:
                     cell = parse_cell(text)
                 except CellError:
                     continue
-                yield from _looked_up(cell)
+                yield from lookups_of(cell)
         yield from _targets(field.fields)
 
 
-def _looked_up(cell: Cell) -> Iterator[str]:
+def lookups_of(cell: Cell) -> Iterator[str]:
+    """Yield the streams and models that a cell looks up."""
     if isinstance(cell, CallCell):
         if cell.name == "lookup" and cell.args and isinstance(cell.args[0][1], LiteralCell):
             yield str(cell.args[0][1].literal.value)
         for _, argument in cell.args:
-            yield from _looked_up(argument)
+            yield from lookups_of(argument)
 
 
 def read_streams(project: ClientProject) -> frozenset[str]:

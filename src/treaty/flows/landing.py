@@ -61,17 +61,10 @@ def extract(
     stopped: list[StopError | RetryError] = []
 
     def read(cursor: Cursor, last: Mapping[str, LastArrival]) -> Iterator[Arrival]:
-        request = StreamRequest(
-            system_name,
-            stream_name,
-            project.client,
-            stream,
-            cursor,
-            {origin: each.sha256 for origin, each in last.items()},
-            project.settings.limits,
-            {origin: each.stamp for origin, each in last.items() if each.stamp},
-            session.temp_folder,
-        )
+        known = {origin: each.sha256 for origin, each in last.items()}
+        stamps = {origin: each.stamp for origin, each in last.items() if each.stamp}
+        limits, spool = project.settings.limits, session.temp_folder
+        request = StreamRequest(system_name, stream_name, project.client, stream, cursor, known, limits, stamps, spool)
         stopped.clear()
         try:
             for number, arrival in enumerate(source.read(request), 1):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from treaty.compiler.cells import CallCell, Cell, CellError, LiteralCell, PathCell, parse_cell
+from treaty.compiler.cells import CallCell, Cell, CellError, PathCell, parse_cell
+from treaty.compiler.lookups import lookups_of
 from treaty.matching.matcher import EarlierMapping
 from treaty.project.declarations import EntityMapping, FieldMapping
 from treaty.project.loading import Project
@@ -30,7 +31,7 @@ def read_paths(mapping: EntityMapping) -> frozenset[str]:
 def looked_up(mapping: EntityMapping) -> frozenset[str]:
     """Return the streams and models that the cells of a mapping look up, those of its repeating groups left out."""
     cells = (_parsed(each.cell) for each in mapping.fields.values() if each.cell)
-    return frozenset(name for cell in cells if cell is not None for name in _lookups(cell))
+    return frozenset(name for cell in cells if cell is not None for name in lookups_of(cell))
 
 
 def _fields(fields: Mapping[str, FieldMapping], above: str, *, own: bool) -> Iterator[EarlierMapping]:
@@ -45,14 +46,6 @@ def _fields(fields: Mapping[str, FieldMapping], above: str, *, own: bool) -> Ite
             others = {path for other, path in leading.items() if other != name}
             yield from (EarlierMapping(path, f"{above}{name}") for path in _paths(parsed[name]) if path == leading[name] or path not in others)
         yield from _fields(each.fields, f"{above}{name}/", own=own)
-
-
-def _lookups(cell: Cell) -> Iterator[str]:
-    if isinstance(cell, CallCell):
-        if cell.name == "lookup" and cell.args and isinstance(cell.args[0][1], LiteralCell):
-            yield str(cell.args[0][1].literal.value)
-        for _, below in cell.args:
-            yield from _lookups(below)
 
 
 def _parsed(text: str) -> Cell | None:
