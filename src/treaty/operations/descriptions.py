@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_BYTES = 32_000_000
 """Of a description. Project files are written by people and have a smaller limit."""
+MOST_NODES = 2_000_000
+"""Of a description whose aliases are written out: few lines of them can stand for a flood."""
 ANCHOR = re.compile(r"(?m)(^|[\s\[{,])&[^\s,\[\]{}]+")
 SYSTEM_NAME = re.compile(r"[a-z][a-z0-9_-]{0,62}\Z")
 PLAIN = re.compile(r"[A-Za-z][A-Za-z0-9_/.-]*\Z")
@@ -46,15 +48,42 @@ def read_description(file: Path) -> Any:
             except ValueError:
                 if file.suffix.lower() == ".json":
                     raise
-        if ANCHOR.search(text) and any(isinstance(each, yaml.AliasEvent) for each in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))):
-            raise UsageError(f"{file} has aliases (*NAME), which are not taken: few lines of them can stand for a flood.", remedy="Write the values out, or use $ref.")
         loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        if ANCHOR.search(text) and is_flood(yaml.parse(text, Loader=loader)):
+            raise UsageError(
+                f"{file} has aliases (*NAME) that stand for themselves, or for more than {MOST_NODES:,} values in all.", remedy="Write the values out, or use $ref."
+            )
         return yaml.load(text, Loader=loader)  # noqa: S506  a safe loader
     except OSError as error:
         raise UsageError(f"{file} cannot be read ({error.strerror}).", remedy="Name a file that is there.") from None
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         kind = "JSON" if file.suffix.lower() == ".json" else "YAML"
         raise UsageError(f"{file} cannot be read as {kind}: {' '.join(str(error).split())[:200]}.", remedy="Mend it, or name another file.") from None
+
+
+def is_flood(events: Iterable[Any]) -> bool:
+    """Whether the aliases of a YAML document, each written out, come to more than ``MOST_NODES`` values, or one holds itself."""
+    import yaml
+
+    sizes: dict[str, int] = {}
+    around: list[tuple[str | None, int]] = []  # the anchor of each list or object that is open, and the values before it
+    count = 0
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            if event.anchor not in sizes:
+                return True
+            count += sizes[event.anchor]
+        elif isinstance(event, yaml.CollectionStartEvent):
+            around.append((event.anchor, count))
+            count += 1
+        elif isinstance(event, yaml.CollectionEndEvent | yaml.ScalarEvent):
+            anchor, before = around.pop() if isinstance(event, yaml.CollectionEndEvent) else (event.anchor, count)
+            count += isinstance(event, yaml.ScalarEvent)
+            if anchor is not None:
+                sizes[anchor] = count - before
+        if count > MOST_NODES:
+            return True
+    return False
 
 
 def describe_system(file: Path, name: str | None) -> DescribedSystem:

@@ -10,6 +10,7 @@ import pytest
 
 import treaty
 from treaty.connectors.rest.source import at_path
+from treaty.operations.descriptions import read_description
 from treaty.project.loading import load_project
 
 XERO = Path(__file__).parents[3] / "../shared/data/api/xero-openapi/xero_accounting.yaml"
@@ -128,7 +129,8 @@ def test_a_project_gets_one_system_more_and_none_twice(made: treaty.InitResult) 
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("{swagger: '2.0'}", "no OpenAPI 3"), ("openapi: 3.0.0\npaths: {}", "no GET"), ("a: [", "cannot be read as YAML"), ("a: &x [1]\nb: *x", "aliases"),
+        ("{swagger: '2.0'}", "no OpenAPI 3"), ("openapi: 3.0.0\npaths: {}", "no GET"), ("a: [", "cannot be read as YAML"), ("a: &x [1, *x]", "aliases"),
+        ("\n".join(["a0: &a0 [1, 2]", *(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9))]), "more than 2,000,000 values"),
         (json.dumps({"openapi": "3.0.0", "paths": {"/a": {"get": {"parameters": 1, "responses": [1]}}, "/b": 2}}), "no GET"),
     ],
 )  # fmt: skip
@@ -138,6 +140,13 @@ def test_what_is_no_description_makes_nothing(tmp_path: Path, text: str, told: s
     with pytest.raises(treaty.UsageError, match=told):
         treaty.init(tmp_path / "own", from_openapi=tmp_path / "bad.yaml")
     assert not (tmp_path / "own").exists()
+
+
+def test_aliases_of_a_description_are_taken(tmp_path: Path) -> None:
+    """What generators of descriptions write once and repeat by its name is read as if it were written out."""
+    description = DESCRIPTION.replace("openapi:", "x-once: &once {example: [1, 2]}\nx-again: *once\nopenapi:", 1)
+    (tmp_path / "toy.yaml").write_text(description, encoding="utf-8")
+    assert {"example": [1, 2]} == read_description(tmp_path / "toy.yaml")["x-again"]
 
 
 def test_a_name_leads_nowhere_else(tmp_path: Path) -> None:
