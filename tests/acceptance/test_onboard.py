@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from command_line import treaty
+from tests.workbooks import sheet_of, workbook
 
 from treaty.operations.onboard import onboard
 from treaty.operations.onboarding import reaching
@@ -271,3 +272,34 @@ def test_a_description_is_parsed_once(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(reaching, "describe_document", lambda file, name: parsed.append(file) or once(file, name))
     assert ["contact"] == [each.model for each in onboard("vega", [tmp_path / "people.yaml"], project=project).streams]
     assert [tmp_path / "people.yaml"] == parsed
+
+
+def test_each_table_of_a_workbook_is_a_stream(tmp_path: Path) -> None:
+    """Of a workbook each sheet with a table is a stream, read from the row that names its columns; a title page is none."""
+    project = make(tmp_path)
+    people = [["Customers, as of November"], ["Customer No.", "First name", "Last name", "E-mail", "City"]]
+    people += [[str(1000 + each), "Ann", f"Smith {each}", f"ann{each}@x.example", "Gent"] for each in range(5)]
+    orders = [["Order No.", "Customer No."], *[[str(each), str(1000 + each)] for each in range(5)]]
+    sheets = [sheet_of(rows) for rows in ([["Made by the ERP"], ["Ask: it@x.example"]], people, orders, orders)]
+    (tmp_path / "export-2026-11.xlsx").write_bytes(workbook(*sheets, names=["About", "Customers", "Orders", "Old"], hidden=["Old"]))
+    said = treaty("onboard", "acme", tmp_path / "export-2026-11.xlsx", "--project", project, "--answer", "model:files/export_orders=-", "--json").json
+    assert ["files/export_customers", "files/export_orders"] == [each["stream"] for each in said["streams"]]
+    assert [(5, 5)] == [(each["records"], each["canonical"]) for each in said["rehearsals"]]
+    assert "read: {files: export*.xlsx, sheet: Customers, skip_rows: 1}" in (project / "clients/acme/systems/files.yaml").read_text(encoding="utf-8")
+
+
+def test_one_table_of_a_workbook_needs_no_name(tmp_path: Path) -> None:
+    """A workbook whose first sheet is its only table is read so: the next one's sheet may have another name."""
+    project = make(tmp_path)
+    rows = [["First name", "Last name", "E-mail"], *[["Ann", f"Smith {each}", f"ann{each}@x.example"] for each in range(5)]]
+    (tmp_path / "people.xlsx").write_bytes(workbook(sheet_of(rows), sheet_of([["Legend"]]), names=["November 2026", "Legend"]))
+    treaty("onboard", "acme", tmp_path / "people.xlsx", "--project", project, "--json")
+    assert "read: {files: people*.xlsx}" in (project / "clients/acme/systems/files.yaml").read_text(encoding="utf-8")
+
+
+def test_what_is_like_no_model_is_said_so(tmp_path: Path) -> None:
+    """Where nothing of a sample can be mapped, the next step is no run."""
+    project = make(tmp_path)
+    (tmp_path / "odd.csv").write_text("Wert\n1\n2\n", encoding="utf-8")
+    said = treaty("onboard", "acme", tmp_path / "odd.csv", "--project", project, "--answer", "model:files/odd=-").output
+    assert "Nothing of it is like a model of this project" in said and "treaty run" not in said

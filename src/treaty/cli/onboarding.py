@@ -147,20 +147,26 @@ def _print_streams(result: treaty.OnboardResult, shown: dict[str, str | None], o
             output.title(f"{sample.place}: {sample.profile.records} records; a pack reads them as {stream.model}.")
             continue
         if stream.model is None and not sample.profile.records:
-            continue  # a list of a description
+            if sample.connector != "rest":  # else a list of a description
+                output.title(f"{sample.place}: no record can be read{': see below' if result.refused else ''}.")
+            continue
         if stream.model is None:
             output.title(f"{sample.place}: {sample.profile.records} records; no model yet.")
             continue
         output.title(
             f"{sample.place}: {sample.profile.records} records of {stream.model}, told apart by {', '.join(stream.key) or 'their content'}."
         )
-        encoding = sample.settings.get("read", {}).get("encoding")
-        if encoding:
-            output.line(f"Its text is no UTF-8, and is read as {encoding}.")
+        read = sample.settings.get("read", {})
+        if "encoding" in read:
+            output.line(f"Its text is no UTF-8, and is read as {read['encoding']}.")
+        if "sheet" in read or "skip_rows" in read:
+            where = [f"its sheet is {read['sheet']}"] if "sheet" in read else []
+            where += [f"row {read['skip_rows'] + 1} names the columns"] if "skip_rows" in read else []
+            output.line(f"It is read so: {', '.join(where)}.")
         rows = [_row(stream, each) for each in stream.fields]
         output.table(("field", "type", "nulls", "distinct", "becomes", "sure", "cell", "because"), rows)
 
-    unread = [stream.sample.name for stream in result.streams if stream.model is None and not stream.sample.profile.records]
+    unread = [stream.sample.name for stream in result.streams if stream.model is None and not stream.sample.profile.records and stream.sample.connector == "rest"]
     if unread:
         output.line(f"Left out of the description, take one with FILE#LIST: {', '.join(unread)}", "dim")
     for each in result.references:
@@ -226,6 +232,10 @@ def _print_questions(result: treaty.OnboardResult, output: Output) -> None:
     for each in result.answers:
         if each.inherited:
             output.line(f"Answered as for {each.inherited}: {each.topic.id}={each.value}", "dim")
+    if not result.questions and not any(each.model for each in result.streams):
+        output.line("Nothing of it is like a model of this project, so nothing is mapped.", "bold yellow")
+        output.line("Add the pack that has the model to treaty.yaml, or say which: --answer model:SYSTEM/STREAM=MODEL", "dim")
+        return
     if not result.questions:
         broken = any(each.broken for each in result.rehearsals)
         output.line("No question is open, but not all of it can run: see above." if broken else "No question is open. Next: treaty run", "bold yellow" if broken else "bold green")

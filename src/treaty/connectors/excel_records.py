@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain, islice
 from typing import Any
 
 import python_calamine as calamine
@@ -26,6 +27,10 @@ from treaty.errors import SetAsideError
 from treaty.project.declarations import Limits
 
 MOST_ROWS = 1_048_576  # Excel's own limit
+LOOKED_AT_ROWS = 30  # at the top of a sheet, for the row that names the columns
+NAMED_SHARE = 0.7
+"""So many of the columns that are used have a name in the row that names them."""
+NOT_A_NAME = re.compile(r"[-+]?\d[\d.,:/ T+-]*\Z|true\Z|false\Z|#|[^@\s]+@[^@\s]+\Z")  # numbers, dates, times, errors, addresses of mail
 CELL = re.compile(r"^([A-Z]{1,3})([1-9][0-9]{0,6})$")
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 STRICT = "{http://purl.oclc.org/ooxml/spreadsheetml/main}"
@@ -55,6 +60,8 @@ def parse_excel(path: str, settings: Mapping[str, Any], limits: Limits) -> Itera
         told = f"row {sheet.end[0] + 1}: no sheet has more than {MOST_ROWS} rows."
         raise SetAsideError("too-many-rows", told, remedy="Have it sent as CSV or Parquet.")
     rows = _rows(sheet, odd, settings["skip_rows"])
+    top = list(islice(rows, LOOKED_AT_ROWS))
+    rows = chain(top, rows)
     first = next(rows, None)
     if first is None:
         raise SetAsideError("empty-file", f"the sheet {name!r} is empty.", remedy="Name another under `read: sheet`, or have it sent again.")
@@ -62,11 +69,15 @@ def parse_excel(path: str, settings: Mapping[str, Any], limits: Limits) -> Itera
         raise limit_exceeded(limits, "fields", f"{len(first[1])} columns are more than")
     columns, renamed = _columns(first[1], settings)
     others = [each.name for each in workbook.sheets_metadata if each.name != name]
-    details = {"sheet": name, **({"other_sheets": ", ".join(others)[:500]} if others else {}), **({"renamed": "; ".join(renamed)} if renamed else {})}
+    hidden = any(each.name == name and each.visible != calamine.SheetVisibleEnum.Visible for each in workbook.sheets_metadata)
+    names_at = find_names(top) if settings["header"] else None
+    found = {"hidden": "yes" if hidden else "", "other_sheets": ", ".join(others)[:500], "renamed": "; ".join(renamed)}
+    found["names_seem_in_row"] = str(names_at + 1) if names_at is not None else ""
+    details = {"sheet": name, **{key: told for key, told in found.items() if told}}
     yield {"columns": columns, "details": details}
     refusals: list[Refusal] = []
     body = rows if settings["header"] else _with(first, rows)
-    for batch in table_batches(columns, _good(body, columns, odd, limits, refusals)):
+    for batch in table_batches(columns, _good(body, columns, odd, limits, refusals, names_at)):
         yield from refusals
         refusals.clear()
         yield batch
@@ -116,7 +127,7 @@ def _rows(sheet: calamine.CalamineSheet, odd: Oddities, skip: int) -> Iterator[t
 
 
 def _good(
-    rows: Iterator[tuple[int, list[str | None]]], columns: tuple[str, ...], odd: Oddities, limits: Limits, refusals: list[Refusal]
+    rows: Iterator[tuple[int, list[str | None]]], columns: tuple[str, ...], odd: Oddities, limits: Limits, refusals: list[Refusal], names_at: int | None
 ) -> Iterator[tuple[int, list[str | None]]]:
     width = len(columns)
     for locator, (number, texts) in enumerate(rows, 1):
@@ -124,7 +135,9 @@ def _good(
         if number in odd.empty:
             reason, told = "formula-without-value", f"{odd.empty[number]} is a formula that was saved without its value. Have it opened and saved in Excel, or its values exported."
         elif extra is not None:
-            reason, told = "ragged-row", f"column {extra + 1} has a value and no name: there are {width} columns. If the names stand further down, declare `read: skip_rows`."
+            seem = f"The names seem to stand in row {names_at + 1}: declare `read: {{skip_rows: {names_at}}}`." if names_at is not None else ""
+            remedy = seem or "If the names stand further down, declare `read: skip_rows`."
+            reason, told = "ragged-row", f"column {extra + 1} has a value and no name: there are {width} columns. {remedy}"
         elif any(each and "\0" in each for each in texts):
             reason, told = "nul-character", "a NUL character, which no text has. Have it sent without."
         elif sum(len(each.encode()) for each in texts if each) > limits.record_bytes:
@@ -134,6 +147,24 @@ def _good(
             yield locator, (texts + [None] * width)[:width]
             continue
         refusals.append(Refusal(locator, reason, f"row {number + 1}: {told}", " | ".join(each or "" for each in texts)[:200]))
+
+
+def find_names(top: Sequence[tuple[int, Sequence[str | None]]]) -> int | None:
+    """Return the row, from 0, whose cells seem to name the columns, where it is not the first: that one is a title, or names groups of columns.
+
+    A row of names has texts alone, each another, in most of the columns that are used from it on; the first row names far fewer.
+    """
+    below: set[int] = set()
+    used: list[set[int]] = []
+    for _, texts in reversed(top):
+        below |= {column for column, each in enumerate(texts) if each is not None}
+        used.insert(0, set(below))
+    for (number, texts), columns in zip(top[1:], used[1:], strict=True):
+        names = [each for each in texts if each is not None]
+        if len(names) >= max(2, NAMED_SHARE * len(columns)) and len(set(names)) == len(names) and not any(NOT_A_NAME.match(each) for each in names):
+            first = sum(each is not None for each in top[0][1])
+            return number if first < NAMED_SHARE * len(columns) and number < top[-1][0] else None
+    return None
 
 
 def _with(first: tuple[int, list[str | None]], rows: Iterator[tuple[int, list[str | None]]]) -> Iterator[tuple[int, list[str | None]]]:

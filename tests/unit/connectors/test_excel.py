@@ -84,6 +84,26 @@ def test_a_sheet_that_is_not_there(excel: Any) -> None:
     assert "there are: A" in refusals[0].message
 
 
+NAMES = ["no", "name", "city"]
+
+
+@pytest.mark.parametrize(
+    ("rows", "row"),
+    [
+        ([["Customers"], ["As of November"], NAMES, ["1", "Ann", "Gent"], ["2", "Bob", "Lyon"]], "3"),
+        ([["Customer", "", ""], NAMES, ["1", "Ann", "Gent"]], "2"),
+        ([["Customers"], NAMES], None), ([NAMES, ["1", "Ann", "Gent"]], None), ([NAMES, ["a", "Ann", "Gent", "more"], ["b", "Bob", "Lyon"]], None),
+        ([["no", "name"], ["1", "a@x.example"], ["2", "b@x.example"]], None), ([["only"], ["a"], ["b"]], None),
+    ],
+)  # fmt: skip
+def test_where_the_names_seem_to_stand(rows: list[list[str]], row: str | None, excel: Any) -> None:
+    """A title, or names of groups, above the row that names the columns is told with the setting that reads on from there; a plain sheet is not doubted."""
+    _, refusals, arrival = excel.one(workbook(sheet_of([[each for each in cells if each] for cells in rows])))
+    assert row == arrival.details.get("names_seem_in_row")
+    if row and refusals:
+        assert f"declare `read: {{skip_rows: {int(row) - 1}}}`" in refusals[0].message
+
+
 def shared_strings_bomb() -> bytes:
     made = io.BytesIO(workbook(HEADER))
     with zipfile.ZipFile(made, "a", zipfile.ZIP_DEFLATED) as archive, archive.open("xl/sharedStrings.xml", "w", force_zip64=True) as part:

@@ -16,6 +16,7 @@ from treaty.onboarding.earlier import looked_up, read_paths
 from treaty.onboarding.encodings import guess_encoding
 from treaty.onboarding.samples import SampleStream
 from treaty.operations.onboarding.recording import GivenSample
+from treaty.operations.onboarding.workbooks import find_tables
 from treaty.operations.reading import Event, ReadArrival, ReadRefusal, read_file
 from treaty.operations.sampling import Sample, collect_sample
 from treaty.project.declarations import EntityMapping, Stream
@@ -83,7 +84,8 @@ def read_files(root: Path, samples: Iterable[GivenSample], project: Project) -> 
             base = _base(files[0])
             alone = sum(other.startswith(base) for other in bases) == 1
             pattern: Any = f"{base}*{_suffix(files[0])}" if alone else [each.name for each in files]
-            yield _read_group(system, name.partition("/")[2], folder, files, pattern)
+            for table in find_tables(files[0]):
+                yield _read_group(system, name.partition("/")[2] + table.suffix, folder, files, {"files": pattern, **table.settings})
 
 
 def _read_shipped(system: str, name: str, folder: str, files: list[Path], project: Project) -> ReadSample:
@@ -97,8 +99,8 @@ def _read_shipped(system: str, name: str, folder: str, files: list[Path], projec
     return ReadSample(stream, tuple(_head(file) for file in files[:SAMPLE_RECORDS]), tuple(sample.refused))
 
 
-def _read_group(system: str, name: str, folder: str, files: list[Path], pattern: Any) -> ReadSample:
-    events, encoding = _events(files)
+def _read_group(system: str, name: str, folder: str, files: list[Path], told: Mapping[str, Any]) -> ReadSample:
+    events, encoding = _events(files, {name: value for name, value in told.items() if name != "files"})
     sample = collect_sample(events)
     if not sample.columns:
         refused = f": {sample.refused[0]}" if sample.refused else ""
@@ -112,7 +114,7 @@ def _read_group(system: str, name: str, folder: str, files: list[Path], pattern:
     read = {key: value for key, value in arrival.details.items() if key in DEFAULTS and value != DEFAULTS[key] and arrival.format == "csv"}
     if encoding:
         read["encoding"] = encoding
-    settings["read"] = {"files": pattern, **read}
+    settings["read"] = {**told, **read}
     return ReadSample(_stream(system, name, "files", {"folder": folder}, settings, sample), tuple(_head(each) for each in files), tuple(sample.refused))
 
 
@@ -120,12 +122,12 @@ def _stream(system: str, name: str, connector: str, connection: Mapping[str, Any
     return SampleStream(system, name, connector, connection, settings, sample.profile(name), sample.values(), frozenset(sample.lists))
 
 
-def _events(files: list[Path]) -> tuple[list[Event], str]:
+def _events(files: list[Path], told: Mapping[str, Any]) -> tuple[list[Event], str]:
     """Read the files; where they are no UTF-8, as Windows writes the text of some country. Return the encoding where it must be told."""
-    events = _read(files, {})
+    events = _read(files, told)
     if any(isinstance(each, ReadRefusal) and each.reason == "bad-encoding" for each in events):
         guess = guess_encoding(b"".join(_start(each) for each in files[:SAMPLE_RECORDS]))
-        again = _read(files, {"encoding": guess})
+        again = _read(files, {**told, "encoding": guess})
         if not any(isinstance(each, ReadRefusal) and each.reason == "bad-encoding" for each in again):
             return again, guess
     return events, ""
