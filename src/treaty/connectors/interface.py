@@ -113,6 +113,7 @@ class StreamDescription:
     name: str
     format: str
     columns: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()  # what the system itself says tells its records apart
 
 
 class Source(Protocol):

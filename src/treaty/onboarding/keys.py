@@ -22,11 +22,14 @@ def choose_key(sample: SampleStream, interview: Interview) -> tuple[str, ...]:
     unique = [each for each in single if each.key or (each.candidate_key and each.type not in NO_KEYS and each.main_shape not in NO_KEYS)]
     named = [each for each in unique if is_named_key(each, sample.name)]
     plain = [each for each in named if find_meanings(each.name) in (("id",), ("uuid",), ("key",))]
-    clear = len(plain) == 1 or len(named) == 1
+    declared = ",".join(sample.primary_key)
+    clear = bool(declared) or len(plain) == 1 or len(named) == 1
     options = [Option(each.path, _describe(each)) for each in (named or unique)[:MOST_OPTIONS]]
+    if declared and declared not in (each.value for each in options):
+        options.insert(0, Option(declared, "the primary key"))
     options.append(Option(LEAVE, "nothing does: records are known by their content, and are never updated"))
     evidence = (f"of {len(single)} fields, {len(unique)} differ in all {profile.records} records", f"of those, {len(named)} are named like a key")
-    proposal = (plain or named or unique)[0].path if named or unique else LEAVE
+    proposal = declared or ((plain or named or unique)[0].path if named or unique else LEAVE)
     topic = Topic("key", sample.place, "", f"key of {' '.join(find_meanings(sample.name))}")
     confidence = 0.7 if named else 0.4
     text = f"What tells the records of {sample.place} apart?"
@@ -34,7 +37,7 @@ def choose_key(sample: SampleStream, interview: Interview) -> tuple[str, ...]:
     question = Question(topic, text, "identity", evidence, tuple(options), proposal, confidence, only_options=False, known=known, several=True)
     answer = interview.ask(question, optional=clear)
     if answer is None and clear:
-        return (spell_path(proposal),)
+        return tuple(spell_path(each) for each in sample.primary_key or (proposal,))
     if answer is None or answer.value == LEAVE:
         return ()
     return tuple(spell_path(each.strip()) for each in answer.value.split(","))

@@ -15,7 +15,8 @@ class SampleStream:
     """One stream of a client's system, as a sample shows it.
 
     ``settings`` are the stream's as its system file has them, without key and version. ``values`` counts the raw texts of each path of the profile;
-    ``lists`` are paths at which records have several elements; ``shipped`` is the stream ``system/stream`` of a pack that reads it already.
+    ``lists`` are paths at which records have several elements; ``shipped`` is the stream ``system/stream`` of a pack that reads it already;
+    ``primary_key`` are the columns of which the source itself says that they tell its records apart.
     """
 
     system: str
@@ -27,6 +28,7 @@ class SampleStream:
     values: Mapping[str, Counter[str]] = field(default_factory=dict, repr=False)
     lists: frozenset[str] = frozenset()
     shipped: str = ""
+    primary_key: tuple[str, ...] = ()
 
     @property
     def place(self) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import treaty
-from treaty.testing.databases import temporary_schema
+from treaty.testing.databases import TestDatabase, temporary_schema
 
 ROWS = "(1, 'Ann@example.com', 'Ann', 'Arbor', '2026-10-01 08:00:00+00'), (2, 'bo@example.com', 'Bo', 'Berg', '2026-10-02 09:30:00+00')"
 
@@ -32,3 +32,26 @@ def test_table_becomes_a_system_with_a_mapping(tmp_path: Path, monkeypatch: pyte
     assert "url: env:CRM_URL" in text and "version: iso_timestamp(updated_at)" in text
     assert 2 == sum(isinstance(each, treaty.ReadRecord) for each in read)
     assert treaty.check(tmp_path / "books").ok
+
+
+def test_the_primary_key_tells_records_apart(database: TestDatabase, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A table's own key is the stream's, though one column of it differs in every record of the sample; a table is found by its name alone."""
+    treaty.init(tmp_path / "books", ["party"])
+    database.run(
+        "create table persons (company integer, no text, email text, first_name text, last_name text, primary key (company, no));"
+        "insert into persons select 1 + i % 2, 'R' || i, 'a' || i || '@x.example', 'Ann', 'Arbor' from generate_series(1, 9) i"
+    )
+    at = database.settings
+    monkeypatch.setenv("CRM_URL", f"postgresql://{at['user']}@{at['host']}:{at['port']}/{at['database']}")
+    result = treaty.onboard("corva", [f"env:CRM_URL#{database.schema}"], project=tmp_path / "books", system="crm")
+    assert [("crm/persons", ("company", "no"))] == [(each.sample.place, each.key) for each in result.streams]
+    with pytest.raises(treaty.UsageError, match="'person' among the tables"):
+        treaty.onboard("corva", ["env:CRM_URL#person"], project=tmp_path / "books", system="crm")
+
+
+def test_an_address_with_a_password_is_not_taken(tmp_path: Path) -> None:
+    """A database is named by a reference; what is refused is not said again, for it may hold a password."""
+    treaty.init(tmp_path / "books", ["party"])
+    with pytest.raises(treaty.UsageError, match="postgresql address is not taken") as refused:
+        treaty.onboard("corva", ["postgresql://me:canary@db.example/crm"], project=tmp_path / "books")
+    assert "canary" not in f"{refused.value.message}{refused.value.remedy}"

@@ -39,7 +39,7 @@ class Table:
 def ensure_found(table: Table | None, name: str) -> Table:
     """Return the table. Raises StopError where there is none that this user may see."""
     if table is None:
-        raise StopError(f"there is no table or view {name!r} that this user may see.", remedy="Mend `table`, or grant the user its rights.")
+        raise StopError(f"there is no table or view {name!r} that this user may see.", remedy="Mend the name (`schema.table`), or grant the user its rights.")
     return table
 
 

@@ -35,6 +35,14 @@ class TableSource(ABC, Generic[Opened]):
                 tables.setdefault(table, []).append(column)
         return [StreamDescription(name, "table", tuple(columns)) for name, columns in tables.items()]
 
+    def describe(self, name: str) -> StreamDescription:
+        """Tell the columns of one table or view, and its primary key. Raises StopError where this user may see none of that name."""
+        with ExitStack() as stack:
+            opened = stack.enter_context(self._connect())
+            stack.enter_context(self._translated())
+            table = self._begin(opened, name)
+            return StreamDescription(name, "table", tuple(table.columns), table.primary_key)
+
     def read(self, request: StreamRequest) -> Iterator[Arrival]:
         """Yield the table as one snapshot, or its pages beyond the position in ``request.cursor``."""
         place = f"{request.system}/{request.name}"

@@ -19,6 +19,7 @@ from treaty.connectors.interface import Site, StreamRequest
 from treaty.connectors.registry import open_source
 from treaty.connectors.rest.looking import look_at_answer
 from treaty.connectors.rest.openapi import DescribedApi, Line, snake
+from treaty.connectors.tables.source import TableSource
 from treaty.errors import RetryError, StopError, TreatyError, UsageError
 from treaty.matching.schemas import profile_schema
 from treaty.onboarding.samples import SampleStream
@@ -115,12 +116,16 @@ def take_tables(root: Path, state: Path, client: str, system: str | None, sample
     name = system or "database"
     connection = {"url": reference}
     source = open_source(System(name=name, connector="postgresql", connection=connection, streams={}), Site(root))
-    tables = [table] if table else [each.name for each in source.discover()]
+    assert isinstance(source, TableSource), "of PostgreSQL"
+    there = [each.name for each in source.discover()] if not table or "." not in table else []
+    tables = [each for each in there if table in ("", *each.split("."))] if there else [table] if table else []
     if not tables:
-        raise UsageError(f"{reference} has no tables that this user may read.", remedy="Name one: env:URL#schema.table.")
+        told = f"{table!r} among the tables" if table else "tables"
+        raise UsageError(f"{reference} has no {told} that this user may read.", remedy=suggest(table, there, "Name one: env:URL#schema.table."))
     for each in tables:
-        settings = {"format": "table", "read": {"table": each}}
+        settings: dict[str, Any] = {"format": "table", "read": {"table": each}}
         records = _read(root, name, "postgresql", connection, {**settings, "read": {"table": each, "page_rows": SAMPLE_RECORDS}})
+        settings["key"] = list(source.describe(each).key)
         yield _given(state, client, name, snake(each.rpartition(".")[2]) or "records", f"{reference}#{each}", "table", connection, settings, records, at)
 
 
@@ -189,7 +194,9 @@ def _given(
 def read_reached(root: Path, state: Path, client: str, samples: list[GivenSample]) -> Iterator[ReadSample]:
     """Read what was kept of APIs and tables; what is not kept here is asked for again."""
     for each in samples:
-        stream, connection, settings = (each.settings[name] for name in ("stream", "connection", "settings"))
+        stream, connection = each.settings["stream"], each.settings["connection"]
+        settings = {name: value for name, value in each.settings["settings"].items() if name != "key"}
+        key = tuple(each.settings["settings"].get("key") or ())
         connector = "rest" if each.kind == "rest" else "postgresql"
         file = _kept(state, client, each.system, stream)
         if not file.is_file():
@@ -199,7 +206,7 @@ def read_reached(root: Path, state: Path, client: str, samples: list[GivenSample
         sample = collect_sample(ReadRecord(each.place, number, line) for number, line in enumerate(lines, 1))
         profile = sample.profile(stream)
         shipped = str(each.settings.get("shipped") or "")
-        taken = SampleStream(each.system, stream, connector, connection, settings, profile, sample.values(), frozenset(sample.lists), shipped)
+        taken = SampleStream(each.system, stream, connector, connection, settings, profile, sample.values(), frozenset(sample.lists), shipped, key)
         yield ReadSample(taken, (_content(lines, settings),))
 
 
