@@ -197,3 +197,29 @@ def test_a_steward_works_on_what_belongs_to_nobody(shared: Path) -> None:
     assert 1 == treaty.discard(unknown.group, "a client of the past", shared).records
     assert {"canonical": 1, "quarantined": 1, "filtered": 1} == sums(shared)["@shared", "hand-over"]
     assert not treaty.run(shared).changed
+
+
+def test_a_version_that_cannot_be_read_is_handed_over_to_nobody(shared: Path) -> None:
+    """It is quarantined with its value until a version is handed over that landed after it; who holds the record keeps it."""
+    system = shared / "systems/store.yaml"
+    system.write_text(SYSTEM.replace("    key: [id]\n", "    key: [id]\n    version: iso_timestamp(at)\n"))
+    head = "id;name;size;client_code;at\n"
+    write(shared, head + "A;ball;3;acme;2026-01-05T00:00:00Z\n", "1.csv")
+    assert treaty.run(shared).ok
+    write(shared, head + "A;globe;3;acme;soon\nB;box;3;acme;later\n", "2.csv")
+    assert treaty.run(shared).ok
+    assert {("acme", "A"): "ball"} == held(shared)
+    assert [("@shared", "unreadable-version", ("later", "soon"), 2)] == waiting(shared)
+    write(shared, head + "A;older;3;borealis;2026-01-03T00:00:00Z\n", "3.csv")
+    assert treaty.run(shared).ok
+    assert [2] == [each[3] for each in waiting(shared)]
+    write(shared, head + "A;ball;4;acme;2026-01-06T00:00:00Z\nB;box;3;borealis;2026-01-06T00:00:00Z\n", "4.csv")
+    assert treaty.run(shared).ok
+    assert {("acme", "A"): "ball", ("borealis", "B"): "box"} == held(shared)
+    assert [] == waiting(shared)
+    sums(shared)
+
+
+def waiting(project: Path) -> list[tuple[str, str, tuple[str, ...], int]]:
+    """Return whose records are in quarantine, by reason, with their values and their number."""
+    return [(each.clients[0], each.reason, each.sample_values, each.records) for each in treaty.quarantine_groups(project)]

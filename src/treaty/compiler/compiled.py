@@ -12,6 +12,9 @@ from treaty.compiler.decisions import FUNCTIONS_VERSION, definitions_used
 from treaty.compiler.types import Type
 from treaty.project.findings import Finding
 
+UNREADABLE_VERSION = "unreadable-version"
+"""The rule under which a record stands in quarantine whose version cannot be read."""
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledField:
@@ -98,6 +101,11 @@ class CompiledMapping:
         nodes += [rule.kept for rule in self.rules]
         return (*nodes, *(part for key in self.keys for part in key.parts))
 
+    @property
+    def nodes_read(self) -> tuple[ir.Node, ...]:
+        """Every node that conforming a record may compute: the roots, and the version of a record that landed without one."""
+        return (*self.roots, *((self.stream.version,) if self.stream.version else ()))
+
     @cached_property
     def version(self) -> str:
         """A hash of everything that can change a value, the definitions of the functions it calls included.
@@ -106,7 +114,8 @@ class CompiledMapping:
         """
         fields = tuple((each.name, each.type, each.cell, each.node, each.required) for each in self.fields)
         what = (FUNCTIONS_VERSION, self.stream, self.scopes, fields, self.edge_cases, self.rules, self.keys, definitions_used(*self.roots))
-        return hashlib.sha256(repr(what).encode()).hexdigest()
+        ordered = "" if self.stream.version is None else repr((UNREADABLE_VERSION, definitions_used(self.stream.version)))
+        return hashlib.sha256((repr(what) + ordered).encode()).hexdigest()
 
     def for_client(self, client: str) -> CompiledMapping:
         """Return the same mapping for another client."""

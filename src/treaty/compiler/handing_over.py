@@ -25,7 +25,8 @@ def compile_hand_over(project: ClientProject, name: str) -> CompiledMapping:
     fitted = None if node is None else builder.fit(node, STRING, FIELD)
     fields = () if fitted is None else (CompiledField(FIELD, STRING, fitted, fitted, True, stream.client, "standard"),)
     looked_up = () if fitted is None else tuple(dict.fromkeys(each.target for each in walk(fitted) if isinstance(each, ir.Lookup)))
-    read = CompiledStream(name, stream.format, stream.empty == "null", tuple(stream.nested), (), None, None)
+    version = None if stream.version == "landing-order" else Builder(project, stream.at, looks_up=False).cell(stream.version, "version")
+    read = CompiledStream(name, stream.format, stream.empty == "null", tuple(stream.nested), (), version, None)
     return CompiledMapping(
         HAND_OVER, project.client, HAND_OVER, read, scopes=(), fields=fields, edge_cases=(), rules=(), keys=(), decisions=(), references=looked_up, governed={},
         findings=tuple(builder.findings),

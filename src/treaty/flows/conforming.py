@@ -55,6 +55,7 @@ class Chunk:
     rows: int
     batch: int
     locator: int | None  # None: the batch is done whole
+    versioned: bool = False  # every record landed with a version, where versions are what the stream is ordered by
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,25 +141,27 @@ def pending_chunks(work: Work, done: Mapping[str, Any]) -> list[Chunk]:
     batch, locator = int(done.get("batch", 0)), int(done.get("locator", 0))
     mine = f"_client = {quote_text(work.mapping.client)} and _op <> 'refused'"
     resumed = f" or _batch = {batch} and _locator > {locator}" if locator else ""
+    unversioned = "bool_or(_source_version is null)" if work.mapping.stream.version else "false"
     groups = work.session.duck.execute(
-        f"""select _batch, count(*), min(_locator), max(_locator), count(distinct _receipt_id) from {lake_table(work.table)}
+        f"""select _batch, count(*), min(_locator), max(_locator), count(distinct _receipt_id), {unversioned} from {lake_table(work.table)}
             where {mine} and (_batch > {batch}{resumed}) group by _batch order by _batch"""
     ).fetchall()
     chunks: list[Chunk] = []
     low = rows = 0
-    for number, count, first, last, receipts in groups:
+    for number, count, first, last, receipts, bare in groups:
         if (count > most or number == batch) and receipts == 1:
             span = int(last) - int(first) + 1
             size = -(-span // max(round(span / most), 1))  # even ones: a small rest would cost as much as a large chunk of fixed work
             for start in range(int(first), int(last) + 1, size):
                 end = min(start + size - 1, int(last))
                 condition = f"{mine} and _batch = {number} and _locator between {start} and {end}"
-                chunks.append(Chunk(condition, end - start + 1, number, None if end == last else end))
+                chunks.append(Chunk(condition, end - start + 1, number, None if end == last else end, not bare))
             low = rows = 0
             continue
         joins = low and rows + count <= most
         low, rows = (low, rows + count) if joins else (number, count)
-        chunk = Chunk(f"{mine} and _batch between {low} and {number}", rows, number, None)
+        versioned = not bare and (not joins or chunks[-1].versioned)
+        chunk = Chunk(f"{mine} and _batch between {low} and {number}", rows, number, None, versioned)
         chunks = [*chunks[:-1], chunk] if joins else [*chunks, chunk]
     return chunks
 
@@ -296,7 +299,7 @@ def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch, *, anew: bool =
     queries = []
     for chunk in chunks:
         relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
-        queries.append(conform_sql(work.mapping, relation, inputs_over(work, relation)))
+        queries.append(conform_sql(work.mapping, relation, inputs_over(work, relation), versioned=chunk.versioned))
     _keep(work.session, "conform_all", *queries)
     _part(work, chunks, kept)
     return ()
@@ -333,7 +336,7 @@ def _part(work: Work, chunks: Sequence[Chunk], kept: str | None = None) -> None:
 
 def inputs_over(work: Work, relation: str) -> Inputs:
     """Return what the conform query reads besides the landed records of a relation (SQL)."""
-    lists = observed_lists(work.session.duck, work.mapping.stream, work.mapping.roots, relation)
+    lists = observed_lists(work.session.duck, work.mapping.stream, work.mapping.nodes_read, relation)
     return inputs_of(work.session, work.mapping, work.as_of, lists, work.catalog)
 
 
@@ -347,14 +350,14 @@ def _run_wide(work: Work, chunk: Chunk, batch: Batch) -> Path:
         inputs = replace(inputs, repeating=repeating_columns(duck, own, relation))
     path = prepared_path(session, batch, contribution_table(mapping.model))
     wide = ", ".join(f"{_wide(name, sql, mapping.model)} as {name}" for name, sql in WIDE_COLUMNS.items())
-    first = conform_sql(mapping, f"{relation} and {_alone(work, chunk)}", inputs)
+    first = conform_sql(mapping, f"{relation} and {_alone(work, chunk)}", inputs, versioned=chunk.versioned)
     duck.execute(
         f"""copy (select {_contribution_columns(work)}, {wide}, {batch.number}::bigint as _batch from ({first}) where _state = 'good')
             to {quote_text(str(path))} ({parquet_options(session)})"""
     )
     written = f"read_parquet({quote_text(str(path))})"
     rest = f"{relation} and _landed_id not in (select _landed_id from {written})"
-    _keep(session, "conform_rest", conform_sql(mapping, rest, inputs))
+    _keep(session, "conform_rest", conform_sql(mapping, rest, inputs, versioned=chunk.versioned))
     columns = ", ".join(quote_name(each) for each in _contribution_names(work))
     beside = f"select {_contribution_columns(work)} from conform_rest where _state = 'good'"
     duck.execute(f"create temp view conformed_beside as {beside}")

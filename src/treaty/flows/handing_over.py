@@ -180,7 +180,7 @@ def _conformed(session: Session, mapping: CompiledMapping, as_of: str, since: in
     """Hold the landed records of a shared stream behind a batch, with the client that each names, as a temporary table."""
     stream = shared_stream(mapping.stream.name)
     relation = f"select * from {stream.landed} where {stream.mine} and _op <> 'refused' and _batch > {since}"
-    inputs = inputs_of(session, mapping, as_of, observed_lists(session.duck, mapping.stream, mapping.roots, relation))
+    inputs = inputs_of(session, mapping, as_of, observed_lists(session.duck, mapping.stream, mapping.nodes_read, relation))
     session.duck.execute(f"create or replace temp table {CONFORMED} as {conform_sql(mapping, relation, inputs)}")
     try:
         yield

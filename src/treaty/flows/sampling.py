@@ -38,7 +38,7 @@ def _sample(foresight: Foresight, mapping: CompiledMapping, rows: int) -> Differ
     chosen = f"select _landed_id from {lake_table(landed)} where {mine} order by md5(_landed_id::varchar) limit {rows}"
     duck.execute(f"create or replace temp table s_chosen as {chosen}")
     relation = f"select * from {lake_table(landed)} where {mine} and _landed_id in (select _landed_id from s_chosen)"
-    lists = observed_lists(duck, mapping.stream, mapping.roots, relation)
+    lists = observed_lists(duck, mapping.stream, mapping.nodes_read, relation)
     duck.execute(f"create or replace temp table s_rows as {conform_sql(mapping, relation, inputs_of(session, mapping, foresight.as_of, lists))}")
     fields = [each.name for each in mapping.fields]
     old = {name: f"c.{quote_name(name)}" if name in known else "null" for name in fields}

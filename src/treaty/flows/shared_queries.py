@@ -32,6 +32,7 @@ class _Query:
     through: dict[str, tuple[int, int]] = field(default_factory=dict)
     folder: Path | None = None
     ran: bool = False
+    versioned: bool = True
 
     @property
     def rows(self) -> int:
@@ -76,13 +77,14 @@ class SharedQueries:
         """Deal a group's clients out to queries, by what has landed of each."""
         names = ", ".join(map(quote_text, group.clients))
         rows = self.session.duck.execute(f"""
-            select _client, count(*), max(_batch) from {lake_table(work.table)} where _op <> 'refused' and _client in ({names})
+            select _client, count(*), max(_batch), bool_or(_source_version is null) from {lake_table(work.table)} where _op <> 'refused' and _client in ({names})
             group by 1 having count(*) <= {FEW_ROWS} order by 1""").fetchall()
         most, queries = min(most_rows(work.mapping.stream), ROWS_A_QUERY), [_Query()]
-        for client, number, batch in rows:
+        for client, number, batch, bare in rows:
             if queries[-1].rows + number > most:
                 queries.append(_Query())
             queries[-1].through[client] = (int(number), int(batch))
+            queries[-1].versioned = queries[-1].versioned and not bare
         return [each for each in queries if len(each.through) > 1]
 
     def _run(self, query: _Query, work: Work) -> None:
@@ -94,7 +96,7 @@ class SharedQueries:
         place = f"list_position([{', '.join(map(quote_text, query.through))}], _client) - 1 as _place"
         try:
             self.session.duck.execute(
-                f"copy (select *, {place} from ({conform_sql(work.mapping, relation, inputs_over(work, relation))})) to {quote_text(str(folder))}"
+                f"copy (select *, {place} from ({conform_sql(work.mapping, relation, inputs_over(work, relation), versioned=query.versioned)})) to {quote_text(str(folder))}"
                 " (format parquet, partition_by (_place), overwrite_or_ignore true)"
             )
         except Exception:  # what stops one client's records must not stop the others': each is conformed by itself, and the one says why

@@ -102,6 +102,7 @@ def _differing(work: Work, parts: tuple[CompiledMapping, CompiledMapping], relat
     """Return SQL of the ids of records of which the two parts make different things."""
     names = [*TOLD, *(each.name for each in parts[0].fields)]
     columns = ", ".join(["_landed_id", *map(quote_name, names)])
-    old, new = (f"(select {columns} from ({conform_sql(each, relation, inputs_over(replace(work, mapping=each), relation))}))" for each in parts)
+    queries = (conform_sql(each, relation, inputs_over(replace(work, mapping=each), relation), versioned=True) for each in parts)  # of the same stream
+    old, new = (f"(select {columns} from ({each}))" for each in queries)
     differs = " or ".join(f"o.{quote_name(name)} is distinct from n.{quote_name(name)}" for name in names)
     return f"select o._landed_id from {old} o join {new} n on n._landed_id = o._landed_id where {differs}"

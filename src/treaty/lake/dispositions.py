@@ -2,10 +2,14 @@
 
 Of the good versions of one member the newest wins, by (source version, landing order); a newer version in quarantine leaves the
 last good one canonical. Only states other than the default are written.
+
+A record whose version cannot be read has no place among the others, so it is in quarantine whatever they are, until the newest good
+version is one that landed after it.
 """
 
 from __future__ import annotations
 
+from treaty.compiler.compiled import UNREADABLE_VERSION
 from treaty.lake.current import Connection, effective_dispositions
 from treaty.lake.names import quote_text
 from treaty.lake.quarantine import group_sql
@@ -19,18 +23,21 @@ NEWEST_FIRST = "_source_version desc nulls last, _received_at desc, _landed_id d
 
 
 def find_set_aside(connection: Connection, task: ResolveTask) -> None:
-    """Fill ``r_quarantined``: the records of this mapping that are in quarantine as the batch begins."""
+    """Fill ``r_quarantined`` (the records of this mapping that are in quarantine as the batch begins) and ``r_waiting``, with their order."""
     aside = f"(select _landed_id from {task.tables.table('quarantine')} where {task.of_mapping})"
     if _any(connection, aside):
         states = effective_dispositions(task.tables, f"{task.of_mapping} and _landed_id in {aside}")
-        connection.execute(f"create or replace temp table r_quarantined as select _landed_id from ({states}) where state = 'quarantined'")
+        rules = f"select _landed_id, arg_max(rule, _batch) as rule from {task.tables.table('quarantine')} where {task.of_mapping} group by _landed_id"
+        connection.execute(f"""create or replace temp table r_quarantined as
+            select _landed_id, coalesce({_is_unplaced("rule")}, false) as unplaced from ({states}) join ({rules}) using (_landed_id) where state = 'quarantined'""")
     else:
-        connection.execute("create or replace temp table r_quarantined (_landed_id uuid)")
-    keys = "select null::uuid as _landed_id, null::varchar as _source_key, null::bigint as _source_version, null::timestamptz as _received_at where false"
+        connection.execute("create or replace temp table r_quarantined (_landed_id uuid, unplaced boolean)")
+    keys = """select null::uuid as _landed_id, null::varchar as _source_key, null::bigint as _source_version, null::timestamptz as _received_at,
+        null::boolean as unplaced where false"""
     if task.landed is not None and _any(connection, "r_quarantined"):
         keys = f"""
-            select l._landed_id, l._source_key, l._source_version, l._received_at from {task.landed} l
-            semi join r_quarantined q on q._landed_id = l._landed_id where l._client = {quote_text(task.client)}"""
+            select l._landed_id, l._source_key, l._source_version, l._received_at, q.unplaced from {task.landed} l
+            join r_quarantined q on q._landed_id = l._landed_id where l._client = {quote_text(task.client)}"""
     connection.execute(f"create or replace temp table r_waiting as {keys}")
 
 
@@ -104,7 +111,8 @@ def _set_aside(connection: Connection, task: ResolveTask) -> None:
                 union all select _member_id, newest from ({known}) semi join (select _member_id from {task.set_aside}) using (_member_id))
             group by all),
         placed as (
-            select a.*, a._state = 'quarantined' and coalesce({_order("a.")} < n.newest, false) as overtaken
+            select a.*, a._state = 'quarantined' and n.newest is not null
+                and coalesce(if({_is_unplaced("a._rule")}, {_landing("a.")} < {{'at': n.newest.at, 'id': n.newest.id}}, {_order("a.")} < n.newest), false) as overtaken
             from {task.set_aside} a left join newest n on n._member_id = a._member_id)
         select p.* exclude (_state, _reason, overtaken), {group_sql(task.tables.model, task.mapping)} as group_id,
             if(overtaken, 'superseded', _state) as state, if(overtaken, 'newer-version', _reason) as reason,
@@ -116,14 +124,26 @@ def _overtaken(task: ResolveTask) -> str:
     """Select records quarantined in earlier batches that a good version has now overtaken."""
     return f"""
         select w._landed_id, 'superseded', 'newer-version' from r_waiting w join {task.conformed} c on c._source_key = w._source_key
+        left join r_versions v on v._member_id = c._member_id and v.place = 1
         where w._landed_id not in (select _landed_id from r_aside) and w._landed_id not in (select _landed_id from {task.conformed})
-        group by w._landed_id having max({_order("c.")}) > any_value({_order("w.")})"""
+        group by w._landed_id, w.unplaced
+        having if(w.unplaced, max({_landing("v.")}) > any_value({_landing("w.")}), max({_order("c.")}) > any_value({_order("w.")}))"""
 
 
 def _order(alias: str) -> str:
     """Return the order of versions as one comparable struct, null versions first."""
     return f"{{'v': coalesce({alias}_source_version, -9223372036854775808), 'at': {alias}_received_at, 'id': {alias}_landed_id}}"
 
+
+
+def _landing(alias: str) -> str:
+    """Return the order of landing as one comparable struct."""
+    return f"{{'at': {alias}_received_at, 'id': {alias}_landed_id}}"
+
+
+def _is_unplaced(rule: str) -> str:
+    """Return the condition that a record stands in quarantine because its version cannot be read."""
+    return f"{rule} = {quote_text(UNREADABLE_VERSION)}"
 
 
 def _any(connection: Connection, relation: str) -> bool:

@@ -4,7 +4,7 @@ A shared stream lands once, for :data:`treaty.project.overlays.SHARED`. An event
 record (``upsert``) or takes one from it (``delete``): its *cause* (``_landed_id``) is the landed record that says so, its *content*
 (``_content_id``) the landed record whose values the client gets, which of a delete are the last that it had: what a record says as
 another client's never reaches it. The last event of a record tells its *holder*. Whose client is not known is quarantined instead; who
-holds an older version keeps it meanwhile.
+holds an older version keeps it meanwhile. So is a record whose version cannot be read, until somebody holds one that landed after it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from treaty.compiler.compiled import UNREADABLE_VERSION
 from treaty.lake.batches import Batch
 from treaty.lake.commit import TableWrite, prepare_select
 from treaty.lake.current import ModelTables, effective_dispositions
@@ -163,9 +164,10 @@ def _placed(stream: SharedStream, conformed: str, clients: str) -> str:
         from {conformed} c join (select _landed_id, _receipt_id from {stream.landed} where {stream.mine}) l on l._landed_id = c._landed_id
         left join ({states}) s on s._landed_id = c._landed_id where coalesce(s.state, '') not in ('filtered', 'erased')"""
     return f"""
-        select *, if(client in ({clients}), client, null) as to_client, if(client is not null, {quote_text(UNKNOWN_CLIENT)}, coalesce(note.rule, 'required')) as rule,
-            coalesce(client, note.value) as value
-        from ({_ordered(stream, rows)})"""
+        select *, if(client in ({clients}) and not unplaced, client, null) as to_client,
+            if(client is not null and not unplaced, {quote_text(UNKNOWN_CLIENT)}, coalesce(note.rule, 'required')) as rule,
+            if(unplaced, note.value, coalesce(client, note.value)) as value
+        from (select *, coalesce(note.rule = {quote_text(UNREADABLE_VERSION)}, false) as unplaced from ({_ordered(stream, rows)}))"""
 
 
 def _holders(stream: SharedStream) -> str:
@@ -189,7 +191,7 @@ def _chain(*, again: bool) -> str:
         with versions as (
             select identity, turn, false as seed, _op, to_client, _landed_id as cause, if(_op = 'delete', null, _landed_id) as content
             from s_placed p left join s_before b using (identity)
-            where (_op = 'delete' or to_client is not null) and (held is null or turn > held.turn {moved})
+            where ((_op = 'delete' and not unplaced) or to_client is not null) and (held is null or turn > held.turn {moved})
             union all
             select identity, held.turn, true, held.op, held.to_client, held.cause, held.content from s_before),
         owned as (
@@ -220,18 +222,20 @@ def _left(stream: SharedStream) -> str:
         select {LANDED} from {stream.landed} where {stream.mine} and _op <> 'refused' and _landed_id not in (select _landed_id from s_placed)
             and _landed_id in (select _landed_id from ({effective_dispositions(ModelTables(""), stream.of_mapping)}) where state = 'quarantined')
             and coalesce(_source_key, _landed_id::varchar) in (select identity from s_placed)"""
+    unplaced = f"""coalesce(w._landed_id in (select _landed_id from {lake_table("quarantine")} where {stream.of_mapping} and rule = {quote_text(UNREADABLE_VERSION)}), false)"""
+    before = "{'version': if(o.unplaced, n.turn.version, o.turn.version), 'batch': o.turn.batch, 'arrived': o.turn.arrived, 'locator': o.turn.locator} < n.turn"
     return f"""
         with newest as (
             select identity, max(turn) as turn from (select identity, turn from s_event union all select identity, held.turn from s_before) group by identity),
         going as (select distinct cause as _landed_id from s_event),
         open as (
-            select _landed_id, identity, turn, stood, rule, value, _received_at from s_placed p anti join going using (_landed_id)
+            select _landed_id, identity, turn, unplaced, stood, rule, value, _received_at from s_placed p anti join going using (_landed_id)
                 anti join (select _landed_id from {events} where {stream.told}) using (_landed_id)
             union all by name
-            select _landed_id, w.identity, w.turn, 'quarantined' as stood from ({_ordered(stream, waiting)}) w join newest n on n.identity = w.identity and w.turn < n.turn)
-        select o._landed_id, o.stood, o.rule, o.value, o._received_at, if(coalesce(o.turn < n.turn, false), 'superseded', 'quarantined') as state,
+            select _landed_id, w.identity, w.turn, {unplaced} as unplaced, 'quarantined' as stood from ({_ordered(stream, waiting)}) w)
+        select o._landed_id, o.stood, o.rule, o.value, o._received_at, if(coalesce({before}, false), 'superseded', 'quarantined') as state,
             'newer-version' as reason
-        from open o left join newest n using (identity)
+        from open o left join newest n using (identity) where o.rule is not null or {before}
         union all
         select _landed_id, stood, null, null, null, 'canonical', 'replayed' from s_placed semi join going using (_landed_id) where stood is not null"""
 
@@ -242,7 +246,7 @@ def _writes(stream: SharedStream, batch: Batch) -> dict[str, str]:
     mapping, number = quote_text(stream.mapping), f"{batch.number}::bigint as _batch"
     known = f"""select _landed_id, arg_max({{'rule': rule, 'value': value}}, _batch) as told from {lake_table("quarantine")}
         where {stream.of_mapping} group by _landed_id"""
-    asked = "select *, 'client' as _field, rule as _rule from s_left where state = 'quarantined'"
+    asked = f"select *, if(rule = {quote_text(UNREADABLE_VERSION)}, '', 'client') as _field, rule as _rule from s_left where state = 'quarantined'"
     return {
         "hand_over": f"select cause as _landed_id, {whose}, to_client, op, content as _content_id, seq, {number} from s_event",
         "disposition": f"""select _landed_id, {whose}, {mapping} as _mapping, 1 as _generation, state, if(state = 'quarantined', rule, reason) as reason, {number}

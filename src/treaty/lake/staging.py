@@ -257,7 +257,10 @@ def corrected_query(staging: Staging, file: str, known: Sequence[tuple[str, str]
 
 
 def vanished_query(staging: Staging, file: str, newest: str, known: Sequence[tuple[str, str]], first_locator: int) -> str:
-    """Return rows that say that identities which a complete snapshot does not hold are gone."""
+    """Return rows that say that identities which a complete snapshot does not hold are gone.
+
+    Where the newest of one has no version that could be read, the highest that it ever had is that of the row.
+    """
     there = f"(select {identity_of_staged()} as _identity from {file})"
     receipt = staging.receipts[0]
     ours = {
@@ -266,7 +269,7 @@ def vanished_query(staging: Staging, file: str, newest: str, known: Sequence[tup
         "_receipt_id": quote_text(str(receipt.receipt)),
         "_locator": "_locator",
         "_source_key": f"if(starts_with(_identity, {_CONTENT}), null, _identity)",
-        "_source_version": "n_version",
+        "_source_version": "coalesce(n_version, had)",
         "_op": "'delete'",
         "_hash": "md5('vanished' || chr(31) || _identity)",
         "_supersedes": "n_id",
@@ -276,7 +279,14 @@ def vanished_query(staging: Staging, file: str, newest: str, known: Sequence[tup
     }
     parts = (f"({ours.get(name, 'null')})::{kind} as {quote_name(name)}" for name, kind in known)
     gone = f"select * from {newest} where not n_gone and _identity not in (select _identity from {there})"
-    return f"select {', '.join(parts)} from (select *, {first_locator} + row_number() over (order by _identity) as _locator from ({gone}))"
+    had = (
+        f"select _source_key as _identity, max(_source_version) as had from {lake_table(staging.table)} "
+        f"where _client = {quote_text(staging.client)} and _source_version is not null and _source_key in (select _identity from ({gone}) where n_version is null) group by 1"
+    )
+    return (
+        f"select {', '.join(parts)} from (select *, {first_locator} + row_number() over (order by _identity) as _locator "
+        f"from ({gone}) left join ({had}) using (_identity))"
+    )
 
 
 def _overtaken(staging: Staging) -> str:

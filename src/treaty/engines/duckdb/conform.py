@@ -8,11 +8,13 @@ one, ``_notes`` (what failed: field, rule, offending text, whether it was fatal)
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from treaty.compiler import ir
-from treaty.compiler.compiled import CompiledMapping, CompiledStream
+from treaty.compiler.compiled import UNREADABLE_VERSION, CompiledMapping, CompiledStream
 from treaty.compiler.functions.duckdb_types import duckdb_type
 from treaty.compiler.lineage import children
+from treaty.compiler.types import Type
 from treaty.engines.duckdb.frames import BITS, Frame, Inputs, bits, changes, nested_notes
 from treaty.engines.duckdb.paths import Place, Shape, joined_key, json_path, quote_name, quote_text, walk
 from treaty.engines.duckdb.repeated import once_a_value
@@ -134,9 +136,13 @@ def frame_of(stream: CompiledStream, nodes: Sequence[ir.Node], inputs: Inputs) -
     return frame, reader
 
 
-def conform_sql(mapping: CompiledMapping, relation: str, inputs: Inputs) -> str:
-    """Return the conform query over ``relation`` (SQL of landed rows with their landing columns)."""
-    roots = list(mapping.roots)
+def conform_sql(mapping: CompiledMapping, relation: str, inputs: Inputs, *, versioned: bool = False) -> str:
+    """Return the conform query over ``relation`` (SQL of landed rows with their landing columns).
+
+    ``versioned`` tells that every row landed with a version, so that none has to be read again.
+    """
+    version = None if versioned else mapping.stream.version
+    roots = [*mapping.roots, *([version] if version else [])]
     frame, reader = frame_of(mapping.stream, roots, inputs)
     level = max((frame.prepare(node) for node in roots), default=0)
     reasons = {each.name: frame.reason(each.node) for each in mapping.fields}
@@ -145,7 +151,7 @@ def conform_sql(mapping: CompiledMapping, relation: str, inputs: Inputs) -> str:
         decision: " OR ".join(frame.define("c", test, level).name for test in tests)
         for decision, tests in changes(frame, [each.node for each in mapping.fields]).items()
     }
-    outputs = _outputs(mapping, frame, names, changed)
+    outputs = _outputs(mapping, frame, names, changed, _unreadable(frame, version, level))
     frame.layers = once_a_value(frame.layers, inputs.repeating, [*outputs, *(text for _, text in frame.joins)])
     return f"SELECT {', '.join(outputs)} FROM ({select_layers(frame, reader, relation)})"
 
@@ -162,11 +168,35 @@ def select_layers(frame: Frame, reader: RecordReader, relation: str) -> str:
     return sql
 
 
-def _outputs(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str], changed: Mapping[str, str]) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class _Version:
+    """SQL of a record's version where it has to be read again: the number, whether it is there and cannot be read, and what it says."""
+
+    number: str
+    unreadable: str
+    offending: str
+
+
+def _unreadable(frame: Frame, version: ir.Node | None, level: int) -> _Version | None:
+    if version is None:
+        return None
+    value, reason = frame.value(version), frame.reason(version)
+    number = frame.define("v", f"CASE WHEN _source_version IS NULL THEN {version_number(value, version.type)} ELSE _source_version END", level).name
+    failed = f"{value} IS NOT NULL" if reason is None else f"({value} IS NOT NULL OR ({reason}) IS NOT NULL)"
+    return _Version(number, frame.define("w", f"{number} IS NULL AND {failed}", level + 1).name, frame.offending(version))
+
+
+def version_number(value: str, kind: Type) -> str:
+    """Return SQL of the number that versions are ordered by."""
+    return f"epoch_us({value})" if str(kind) in ("timestamp", "local_timestamp", "date") else f"try_cast({value} AS BIGINT)"
+
+
+def _outputs(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str], changed: Mapping[str, str], version: _Version | None) -> list[str]:
     member = f"concat_ws('|', _client, {quote_text(mapping.model)}, {quote_text(mapping.stream.name)}, coalesce(_source_key, CAST(_landed_id AS VARCHAR)))"
-    state, reason = _state(mapping, frame, reasons)
-    outputs = [*LANDED, f"{uuid8(member)} AS _member_id", f"{state} AS _state", f"{reason} AS _reason"]
-    outputs.append(f"{_notes(mapping, frame, reasons)} AS _notes")
+    state, reason = _state(mapping, frame, reasons, version)
+    landed = [f"{version.number} AS _source_version" if version and each == "_source_version" else each for each in LANDED]
+    outputs = [*landed, f"{uuid8(member)} AS _member_id", f"{state} AS _state", f"{reason} AS _reason"]
+    outputs.append(f"{_notes(mapping, frame, reasons, version)} AS _notes")
     outputs.append(f"{_findings(mapping, frame)} AS _findings")
     outputs.append(f"{_fired(mapping, frame, changed)} AS _fired")
     outputs.append(f"{_keys(mapping, frame)} AS _keys")
@@ -177,7 +207,7 @@ def _outputs(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str],
     return outputs
 
 
-def _state(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -> tuple[str, str]:
+def _state(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str], version: _Version | None) -> tuple[str, str]:
     filtered = [(frame.value(fired), f"scope:{decision}") for decision, fired in mapping.scopes]
     filtered += [(frame.value(case.when), f"reject:{case.decision}") for case in mapping.edge_cases if case.treatment == "reject"]
     fatal = [frame.value(case.when) for case in mapping.edge_cases if case.treatment == "quarantine"]
@@ -192,10 +222,13 @@ def _state(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -
             fatal.append(f"coalesce(list_bool_or(list_transform({inside.notes}, lambda n: n.fatal)), false)")
     if mapping.stream.key:
         fatal.append("_source_key IS NULL")
+    if version is not None:
+        fatal.append(version.unreadable)
     cases = "".join(f" WHEN {sql} THEN 'filtered'" for sql, _ in filtered)
     cases += f" WHEN {' OR '.join(fatal)} THEN 'quarantined'" if fatal else ""
     told = "".join(f" WHEN {sql} THEN {quote_text(why)}" for sql, why in filtered)
-    deleted = "CASE WHEN _op = 'delete' THEN 'good'"
+    untold = "" if version is None else f" WHEN _op = 'delete' AND {version.unreadable} THEN 'quarantined'"
+    deleted = f"CASE{untold} WHEN _op = 'delete' THEN 'good'"
     return f"{deleted}{cases} ELSE 'good' END", f"CASE WHEN _op = 'delete' THEN CAST(NULL AS VARCHAR){told} END"
 
 
@@ -214,12 +247,15 @@ def _fields_in(node: ir.Node, mapping: CompiledMapping) -> set[str]:
     return found
 
 
-def _notes(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str]) -> str:
+def _notes(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str], version: _Version | None) -> str:
     tests, items = [], []
 
     def item(name: str, rule: str, value: str, fatal: bool) -> str:
         return f"{{field: {quote_text(name)}, rule: {rule}, value: {value}, fatal: {str(fatal).lower()}}}"
 
+    if version is not None:  # first: what a record without an order waits for is told by the rule that it stands under
+        tests.append(version.unreadable)
+        items.append(f"CASE WHEN {version.unreadable} THEN [{item('', quote_text(UNREADABLE_VERSION), version.offending, True)}] END")
     keyed = {name for key in mapping.keys for part in key.parts for name in _fields_in(part, mapping)}
     for each in mapping.fields:
         value = frame.value(each.node)

@@ -8,7 +8,7 @@ from functools import partial
 
 from treaty.compiler import ir
 from treaty.compiler.compiled import CompiledStream
-from treaty.engines.duckdb.conform import frame_of, select_layers, sources_of
+from treaty.engines.duckdb.conform import frame_of, select_layers, sources_of, version_number
 from treaty.engines.duckdb.frames import Inputs
 from treaty.engines.duckdb.paths import joined_key
 from treaty.project.formats import shape_of_format
@@ -37,7 +37,7 @@ def identify(stream: CompiledStream, inputs: Inputs) -> Identification:
         frame.prepare(node)
     parts = [f"CAST({frame.value(node)} AS VARCHAR)" for node in stream.key]
     key = joined_key(parts) if parts else "CAST(NULL AS VARCHAR)"
-    version = "CAST(NULL AS BIGINT)" if stream.version is None else _as_number(frame.value(stream.version), str(stream.version.type))
+    version = "CAST(NULL AS BIGINT)" if stream.version is None else version_number(frame.value(stream.version), stream.version.type)
     delete = "false" if stream.tombstone is None else f"coalesce({frame.value(stream.tombstone)}, false)"
     return Identification(key, version, delete, partial(select_layers, frame, reader))
 
@@ -45,9 +45,3 @@ def identify(stream: CompiledStream, inputs: Inputs) -> Identification:
 def _prefixes(path: ir.SourcePath) -> list[tuple[str, ...]]:
     names = tuple(step.name for step in path.steps)
     return [names[:length] for length in range(1, len(names) + 1)]
-
-
-def _as_number(value: str, kind: str) -> str:
-    if kind in ("timestamp", "local_timestamp", "date"):
-        return f"epoch_us({value})"
-    return f"try_cast({value} AS BIGINT)"

@@ -82,13 +82,16 @@ class ContributionMaker:
             return None
         versions = {each.landed_id: each for each in landed_versions(self.session, self.project.client, member.name, where)}
         left_out = self._left_out(name, versions)
+        found: Conformed | None = None
         for conformed in conform_again(self.session, self.compiled(name), relation, self.as_of):
-            if conformed.state != "good" or conformed.landed_id in left_out:
-                if conformed.state == "quarantined" and conformed.landed_id not in left_out:
-                    self.set_aside.setdefault(member.member_id, (versions[conformed.landed_id], conformed))
+            if conformed.landed_id in left_out:
                 continue
-            return None if conformed.op == "delete" else Contribution(member, versions[conformed.landed_id], conformed, name)
-        return None
+            version = versions[conformed.landed_id]
+            if conformed.state == "good":
+                found = found or conformed
+            elif conformed.state == "quarantined" and (found is None or (conformed.unplaced and version.landing > versions[found.landed_id].landing)):
+                self.set_aside.setdefault(member.member_id, (version, conformed))
+        return None if found is None or found.op == "delete" else Contribution(member, versions[found.landed_id], found, name)
 
     def _left_out(self, mapping: str, landed_ids: Iterable[str]) -> set[str]:
         """Return those of these landed records that a steward left out of a mapping, that were erased, or that echo a delivery."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from treaty.compiler import ir
-from treaty.compiler.compiled import CompiledMapping
+from treaty.compiler.compiled import UNREADABLE_VERSION, CompiledMapping
 from treaty.engines.duckdb.conform import conform_sql, frame_of, select_layers
 from treaty.engines.duckdb.frames import BITS, Inputs
 from treaty.engines.duckdb.paths import quote_name
@@ -44,10 +44,15 @@ class Conformed:
     source_key: str | None = None
     fired: tuple[str, ...] = ()  # decisions that changed something
 
+    @property
+    def unplaced(self) -> bool:
+        """Whether the record has no place among the versions of its key: its own version cannot be read."""
+        return any(each.rule == UNREADABLE_VERSION for each in self.notes)
+
 
 def conform_again(session: Session, mapping: CompiledMapping, relation: str, as_of: str) -> tuple[Conformed, ...]:
     """Conform the landed rows of a relation of the lake, newest first."""
-    lists = observed_lists(session.duck, mapping.stream, mapping.roots, relation)
+    lists = observed_lists(session.duck, mapping.stream, mapping.nodes_read, relation)
     return conform_rows(session.duck, mapping, relation, inputs_of(session, mapping, as_of, lists))
 
 

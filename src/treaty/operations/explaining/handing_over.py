@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from treaty.compiler.compiled import UNREADABLE_VERSION
 from treaty.compiler.handing_over import HAND_OVER
 from treaty.flows.handing_over import shared_stream
 from treaty.lake.current import ModelTables, effective_dispositions
@@ -49,4 +50,6 @@ def _reason(session: Session, name: str, version: LandedVersion) -> str:
     rule, value = told or (row[1], None)
     if rule == UNKNOWN_CLIENT:
         return f"it names the client {value!r}, whom the project has not ({rule})"
+    if rule == UNREADABLE_VERSION:
+        return f"its version cannot be read ({rule}, {value!r}), so it is unknown whether it is the newest"
     return f"nothing tells which client it is of ({HAND_OVER}: {rule}{'' if value is None else f', {value!r}'})"

@@ -137,6 +137,11 @@ class LandedVersion:
     received_at: Any
     receipt_id: str
 
+    @property
+    def landing(self) -> tuple[Any, str]:
+        """What tells the order of landing."""
+        return self.received_at, self.landed_id
+
 
 def landed_condition(session: Session, client: str, stream: str, where: str) -> str | None:
     """Return SQL that selects landed rows of a stream of one client, or None where nothing of it has landed."""
