@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from treaty.matching.names import alike, differ, find_meanings, find_opposites, split_words, trigrams
+from treaty.matching.names import alike, differ, find_meanings, find_opposites, known_words, split_words, trigrams
 from treaty.matching.profiles import FieldProfile, StreamProfile
 from treaty.matching.shapes import spell_epochs, spell_value
 
@@ -19,6 +19,11 @@ Matrix: TypeAlias = NDArray[np.float64]
 T = TypeVar("T")
 
 OWN_WEIGHT = 0.15  # of a word that only says whose field it is: `id` of a customer is its `customer_id`
+TIMES = ("date", "time")
+EVENTS = ("created", "updated", "closed", "cancelled", "deleted", "due", "paid", "start", "end")
+DOCUMENTS = frozenset({"invoice", "order", "quote", "contract"})
+PARTIES = frozenset({"customer", "supplier", "company", "carrier", "contact", "employee", "recipient", "sender", "warehouse", "bank"})
+NAMES_OF_PARTIES = frozenset({"name", "words", "mixed", "text"})  # shapes
 # What values a name or a declared format promises, where there are no samples to look at.
 PROMISES: dict[str, tuple[str, ...]] = {
     "email": ("email",), "phone": ("phone",), "url": ("url",), "website": ("url",), "currency": ("currency",), "country": ("country",),
@@ -31,7 +36,7 @@ FAMILIES = {
     "time": "clock", "boolean": "boolean", "object": "object", "list": "list", "array": "list", "string": "text",
 }  # fmt: skip
 FEATURES = (
-    "name_alike", "name_same", "name_least_share", "name_most_share", "name_letters", "name_head", "name_numbers_differ", "name_differs", "name_best",
+    "name_alike", "name_same", "name_least_share", "name_most_share", "name_letters", "name_head", "name_numbers_differ", "name_differs", "name_unexplained", "name_best",
     "type_same", "type_differs", "shape_alike", "shape_promised", "shape_broken", "overlap", "overlap_by_name", "sets_alike", "sets_contained",
     "sets_apart", "nulls_differ", "one_empty", "pattern_alike", "pattern_apart", "overlap_best", "described_alike", "described_named", "around_alike",
     "both_keys", "order_apart", "codes_shared", "name_only",
@@ -68,15 +73,16 @@ def gather_evidence(source: StreamProfile, target: StreamProfile, *, unknown: fr
 
 
 def _names(source: StreamProfile, target: StreamProfile, unknown: frozenset[str]) -> dict[str, Matrix]:
-    left, right = ([find_meanings(each.name, skip=unknown) for each in side.fields] for side in (source, target))
+    own = frozenset(find_meanings(source.name, skip=unknown)) | frozenset(find_meanings(target.name, skip=unknown))
+    left, right = ([_meanings(each, own, unknown) for each in side.fields] for side in (source, target))
     around = [[find_meanings(each.path.rpartition("/")[0], skip=unknown) for each in side.fields] for side in (source, target)]
     full = [[tuple(dict.fromkeys((*up, *own))) for up, own in zip(ups, names, strict=True)] for ups, names in zip(around, (left, right), strict=True)]
-    own = frozenset(find_meanings(source.name, skip=unknown)) | frozenset(find_meanings(target.name, skip=unknown))
     vocabulary = {each: number for number, each in enumerate(dict.fromkeys(word for names in full for name in names for word in name))}
     weights = _weights(vocabulary, full, own)
     here, there = (_incidence(names, vocabulary) for names in full)
     likeness = _likeness(list(vocabulary), here, there)
     found = _shares(here, there, likeness, weights, own, vocabulary)
+    found["name_unexplained"] = _unexplained(here, there, likeness, _missing(weights, own, vocabulary), vocabulary)
     leafs = [["".join(split_words(each.name)) for each in side.fields] for side in (source, target)]
     found["name_letters"] = _pairs(leafs[0], leafs[1], _letters)
     found["name_head"] = _pairs(left, right, lambda one, two: float(bool(one and two) and one[-1] == two[-1]))
@@ -88,6 +94,14 @@ def _names(source: StreamProfile, target: StreamProfile, unknown: frozenset[str]
     found["around_alike"] = _pairs(above[0], above[1], lambda one, two: len(one & two) / max(len(one | two), 1))
     found["name_best"] = _best(found["name_alike"])
     return found
+
+
+def _meanings(field: FieldProfile, own: frozenset[str], unknown: frozenset[str]) -> tuple[str, ...]:
+    """Return the meanings of a field's name: the date of a document is that of its issue, and a party whose values are names is its name."""
+    found = find_meanings(field.name, skip=unknown)
+    if len(found) == 2 and "date" in found and own & DOCUMENTS & set(found):
+        return ("issue", "date")
+    return (*found, "name") if len(found) == 1 and found[0] in PARTIES and field.main_shape in NAMES_OF_PARTIES else found
 
 
 def _weights(vocabulary: dict[str, int], full: Sequence[Sequence[tuple[str, ...]]], own: frozenset[str]) -> Matrix:
@@ -115,7 +129,7 @@ def _likeness(words: Sequence[str], here: Matrix, there: Matrix) -> Matrix:
     left, right = (np.flatnonzero(side.any(axis=0)).tolist() for side in (here, there))
     for one in left:
         for two in right:
-            if one != two and words[one][0] == words[two][0]:
+            if one != two and words[one][0] == words[two][0] and not {words[one], words[two]} <= known_words():
                 found[one, two] = found[two, one] = alike(words[one], words[two])
     return found
 
@@ -124,9 +138,8 @@ def _shares(
     here: Matrix, there: Matrix, likeness: Matrix, weights: Matrix, own: frozenset[str], vocabulary: dict[str, int]
 ) -> dict[str, Matrix]:
     """Return how much of each name is found in the other, by weight. A word of the stream's own name costs little where it has no counterpart."""
-    missing = np.array([OWN_WEIGHT if word in own else weight for word, weight in zip(vocabulary, weights, strict=True)])
-    forward = np.stack([(likeness * row[None, :]).max(axis=1) for row in there], axis=1) if len(there) else np.zeros((len(vocabulary), 0))
-    backward = np.stack([(likeness * row[None, :]).max(axis=1) for row in here], axis=1) if len(here) else np.zeros((len(vocabulary), 0))
+    missing = _missing(weights, own, vocabulary)
+    forward, backward = _nearest(likeness, there), _nearest(likeness, here)
     matched_here, matched_there = (here * weights) @ forward, ((there * weights) @ backward).T
     lost_here, lost_there = (here * missing) @ (1 - forward), ((there * missing) @ (1 - backward)).T
     share_here = matched_here / np.maximum(matched_here + lost_here, 1e-9)
@@ -139,6 +152,31 @@ def _shares(
         "name_least_share": np.minimum(share_here, share_there),
         "name_most_share": np.maximum(share_here, share_there),
     }
+
+
+def _missing(weights: Matrix, own: frozenset[str], vocabulary: Mapping[str, int]) -> Matrix:
+    return np.array([OWN_WEIGHT if word in own else weight for word, weight in zip(vocabulary, weights, strict=True)])
+
+
+def _nearest(likeness: Matrix, side: Matrix) -> Matrix:
+    """Return for each word how alike the nearest word of each name is: (words, names)."""
+    return np.stack([(likeness * row[None, :]).max(axis=1) for row in side], axis=1) if len(side) else np.zeros((len(likeness), 0))
+
+
+def _unexplained(here: Matrix, there: Matrix, likeness: Matrix, missing: Matrix, vocabulary: Mapping[str, int]) -> Matrix:
+    """Return how far both names say something that the other does not: the heaviest such word of the name that has the lighter one.
+
+    What only one of them says makes it more exact; what each says alone (an order's date, a date of delivery) makes them two things.
+    """
+    explaining = likeness.copy()
+    times, events = ([vocabulary[each] for each in words if each in vocabulary] for words in (TIMES, EVENTS))
+    explaining[np.ix_(times, events)] = explaining[np.ix_(events, times)] = 1.0  # what was created says a time
+    return np.minimum(_heaviest(here * missing, 1 - _nearest(explaining, there)), _heaviest(there * missing, 1 - _nearest(explaining, here)).T)
+
+
+def _heaviest(side: Matrix, lost: Matrix) -> Matrix:
+    found = [(row[:, None] * lost).max(axis=0, initial=0.0) for row in side]
+    return np.array(found).reshape(len(side), lost.shape[1])
 
 
 def _letters(one: str, two: str) -> float:

@@ -10,13 +10,19 @@ from importlib.resources import files
 
 PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+|[^\W\d_]+")
 LONGEST_PHRASE = 4
+FILES = ("western.txt", "central.txt", NORTHERN := "northern.txt")
+LEAST_PART = 4  # letters of a part of compounds that is northern, or a word of a phrase: shorter ones stand in many words by chance
 # Words that say nothing by themselves; they count only where nothing else is left.
 _WEAK = """
-the a an of at on in is has was are be de del des du la le les el los das der die het een il lo von van und and et y e for per
+the a an of at on in is has was are be de del des du la le les el los das der die het een il lo von van und and et y e for per do da dos das em av til och
 """
 WEAK = frozenset(_WEAK.split())
 FILLERS = ("", "s", "n", "en", "er", "e", "-")
-UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "ø": "o", "æ": "ae", "œ": "oe", "#": " number "})
+_LETTERS = {"ß": "ss", "ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"}
+_BARE = {**_LETTERS, **{each.upper(): letters.capitalize() for each, letters in _LETTERS.items() if each not in "ßı"}, "#": " number "}
+LETTERS = str.maketrans({**_BARE, "ä": "ae", "ö": "oe", "ü": "ue", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
+DATES = frozenset(["issue", "order", "shipping", "due", "birth", "created", "updated", "closed", "cancelled", "paid", "start", "end"])
+"""Which date: two names of dates that hold different ones mean different things."""
 # Words that part one field from its sibling: two names that hold two different ones of a row mean different things.
 OPPOSITES: tuple[frozenset[str], ...] = tuple(
     frozenset(each.split())
@@ -43,28 +49,48 @@ OPPOSITES: tuple[frozenset[str], ...] = tuple(
 
 @functools.cache
 def _lexicon() -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Words by what they mean; where files disagree, the first one says."""
     found: dict[tuple[str, ...], tuple[str, ...]] = {}
-    for line in files("treaty.matching").joinpath("words.txt").read_text(encoding="utf-8").splitlines():
-        meaning, colon, words = line.partition(":")
-        if not colon or line.startswith("#"):
-            continue
-        concept = tuple(meaning.split())
-        found.setdefault(concept, concept)
-        for word in words.split():
-            found.setdefault(split_words(word), concept)
+    for file in FILES:
+        for concept, phrase in _read_words(file):
+            found.setdefault(concept, concept)
+            found.setdefault(phrase, concept)
     return found
+
+
+@functools.cache
+def _folded() -> dict[tuple[str, ...], tuple[str, ...]]:
+    """Words of languages whose vowels with signs are written in several ways (``förnamn``, ``foernamn``, ``fornamn``), without any sign."""
+    return {_fold(phrase): concept for file in FILES[1:] for concept, phrase in reversed(list(_read_words(file)))}
+
+
+def _fold(phrase: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(each.replace("ae", "a").replace("oe", "o").replace("ue", "u").replace("aa", "a") for each in phrase)
+
+
+@functools.cache
+def _read_words(file: str) -> tuple[tuple[tuple[str, ...], tuple[str, ...]], ...]:
+    """Return (meaning, word) as a file of words lists them."""
+    found = []
+    for line in files("treaty.matching").joinpath("words", file).read_text(encoding="utf-8").splitlines():
+        meaning, colon, words = line.partition(":")
+        if colon and not line.startswith("#"):
+            found += [(tuple(meaning.split()), split_words(word)) for word in words.split()]
+    return tuple(found)
 
 
 @functools.cache
 def _words() -> frozenset[str]:
     """Words out of which compounds are made."""
-    return frozenset(part for phrase in (*_lexicon(), *_lexicon().values()) for part in phrase if len(part) >= 3)
+    western = (part for pair in _read_words(FILES[0]) for phrase in pair for part in phrase if len(part) >= (3 if len(phrase) == 1 else LEAST_PART))
+    northern = (phrase[0] for _, phrase in _read_words(NORTHERN) if len(phrase) == 1 and len(phrase[0]) >= LEAST_PART)
+    return frozenset((*western, *northern))
 
 
 def split_words(name: str) -> tuple[str, ...]:
     """Return the words of a name in small letters without accents: ``custAddr2`` gives cust, addr, 2."""
     bare = re.sub(r"\b[A-Za-z]\w*:(?=\w)", "", name)  # a prefix of XML says nothing
-    spread = unicodedata.normalize("NFKD", bare.translate(UMLAUTS))
+    spread = unicodedata.normalize("NFKD", bare.translate(LETTERS))
     plain = "".join(each for each in spread if not unicodedata.combining(each))
     return tuple(each.lower() for each in PARTS.findall(plain))
 
@@ -92,13 +118,12 @@ def take_apart(word: str) -> tuple[str, ...]:
 def find_meanings(name: str, *, skip: frozenset[str] = frozenset()) -> tuple[str, ...]:
     """Return the meanings in a name, in their order, each once. Words in ``skip`` are taken as they stand."""
     words = [part for word in split_words(name) for part in ((word,) if word in skip else take_apart(word))]
-    lexicon = _lexicon()
     found: list[str] = []
     position = 0
     while position < len(words):
         for length in range(min(LONGEST_PHRASE, len(words) - position), 0, -1):
             phrase = tuple(words[position : position + length])
-            concept = None if skip.intersection(phrase) else lexicon.get(phrase) or (lexicon.get((_singular(phrase[0]),)) if length == 1 else None)
+            concept = None if skip.intersection(phrase) else _look_up(phrase)
             if concept:
                 break
         else:
@@ -109,6 +134,11 @@ def find_meanings(name: str, *, skip: frozenset[str] = frozenset()) -> tuple[str
     return tuple(dict.fromkeys(strong or found))
 
 
+def _look_up(phrase: tuple[str, ...]) -> tuple[str, ...] | None:
+    found = _lexicon().get(phrase) or (_lexicon().get((_singular(phrase[0]),)) if len(phrase) == 1 else None)
+    return found or _folded().get(_fold(phrase))
+
+
 def differ(here: Mapping[int, frozenset[str]], there: Mapping[int, frozenset[str]]) -> bool:
     """Whether two names hold, by :func:`find_opposites`, different words of one row of opposites, and none of it in common."""
     return any(not here[row] & there[row] for row in here.keys() & there.keys()) if here and there else False
@@ -117,7 +147,14 @@ def differ(here: Mapping[int, frozenset[str]], there: Mapping[int, frozenset[str
 def find_opposites(meanings: Iterable[str]) -> dict[int, frozenset[str]]:
     """Return the rows of opposites, by their place, that meanings hold words of, with these words."""
     held = frozenset(meanings)
-    return {place: row & held for place, row in enumerate(OPPOSITES) if row & held}
+    found = {place: row & held for place, row in enumerate(OPPOSITES) if row & held}
+    return {**found, len(OPPOSITES): DATES & held} if "date" in held and DATES & held else found
+
+
+@functools.cache
+def known_words() -> frozenset[str]:
+    """Words that are meanings themselves: two of them are told apart, however alike they are spelled."""
+    return frozenset(word for concept in _lexicon().values() for word in concept)
 
 
 def _singular(word: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from treaty.matching.profiles import FieldProfile, StreamProfile
@@ -40,13 +41,17 @@ def find_part(content: Mapping[str, Any], part: str) -> tuple[str, Any] | None:
 
 
 def profile_schema(content: Mapping[str, Any], name: str, schema: Any) -> StreamProfile:
-    """Profile one schema of a document: nested objects by ``/`` paths, lists through their items, ``$ref`` within the document."""
+    """Profile one schema of a document: nested objects by ``/`` paths, lists through their items, ``$ref`` within the document.
+
+    Where these are more than ``MOST_FIELDS``, as where records hold each other, it is as deep as fits: a schema's own fields are never left out for those below.
+    """
     resolved = resolve_schema(content, schema, ())
-    fields = []
-    for each in _walk(content, schema, "", (), False):
-        fields.append(each)
-        if len(fields) >= MOST_FIELDS:
+    fields: list[FieldProfile] = []
+    for deepest in range(DEEPEST + 1):
+        deeper = list(islice(_walk(content, schema, "", (), False, deepest), MOST_FIELDS + 1))
+        if fields and (len(deeper) > MOST_FIELDS or deeper == fields):
             break
+        fields = deeper[:MOST_FIELDS]
     return StreamProfile(name, tuple(fields), description=str(resolved[0].get("description", "")))
 
 
@@ -89,20 +94,20 @@ def _first(options: Any) -> list[Any]:
     return sorted(real, key=lambda each: "$ref" not in each and "properties" not in each)[:1]
 
 
-def _walk(content: Mapping[str, Any], schema: Any, path: str, seen: tuple[str, ...], repeated: bool) -> Iterator[FieldProfile]:
+def _walk(content: Mapping[str, Any], schema: Any, path: str, seen: tuple[str, ...], repeated: bool, deepest: int) -> Iterator[FieldProfile]:
     found, seen = resolve_schema(content, schema, seen)
     if isinstance(found.get("items"), Mapping) and "properties" not in found:
         if path:
             repeated = True
         found, seen = resolve_schema(content, found["items"], seen)
     properties = found.get("properties")
-    if not isinstance(properties, Mapping) or path.count("/") >= DEEPEST:
+    if not isinstance(properties, Mapping) or (path and path.count("/") >= deepest):
         return
     required = found.get("required")
     for name, below in properties.items():
         place = f"{path}/{name}" if path else str(name)
         member = resolve_schema(content, below, seen)[0]
-        nested = list(_walk(content, below, place, seen, repeated))
+        nested = list(_walk(content, below, place, seen, repeated, deepest))
         if nested:
             yield from nested
         else:

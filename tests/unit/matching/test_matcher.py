@@ -12,6 +12,7 @@ import pytest
 from treaty.matching.assigning import assign
 from treaty.matching.matcher import EarlierMapping, match_profiles
 from treaty.matching.profiles import FieldProfile, StreamProfile, profile_columns
+from treaty.matching.schemas import profile_schema
 
 
 def described(name: str, *fields: str) -> StreamProfile:
@@ -64,6 +65,38 @@ def test_matcher_abstains() -> None:
     assert found["email"].target == "email"
     assert found["favourite_colour"].target is None
     assert found["favourite_colour"].confidence > 0.5 and found["favourite_colour"].reasons
+
+
+def test_the_date_of_a_document_is_that_of_its_issue() -> None:
+    """An order's date is its date of issue in an order, and no date at all of an invoice."""
+    dates = ("issue_date", "delivery_date")
+    assert {"PO No": "number", "PO Date": "issue_date"} == answers(described("export", "PO No", "PO Date"), described("order", "number", *dates))
+    others = ("currency", "buyer_name", "seller_name", "net_total", "payment_terms", "city", "country", "phone", "email", "quantity", "unit", "language", "status", "discount")
+    source = described("export", "Invoice No", "Date", "PO Date", *others)
+    invoice = answers(source, described("invoice", "number", *dates, "purchase_order_reference", *others))
+    assert ("issue_date", None) == (invoice["Date"], invoice["PO Date"])
+
+
+def test_what_both_names_say_alone_speaks_against() -> None:
+    """The code of an account is none of a failure, though both are codes; and words of known meaning are not alike by their letters."""
+    others = ("currency", "email", "phone", "city", "country", "quantity", "unit", "language", "status", "discount")
+    alone = answers(described("export", "Account Code", "Net", *others), described("payment", "failure_text", "note", *others))
+    assert (None, None, "city") == (alone["Account Code"], alone["Net"], alone["city"])
+
+
+def test_a_party_whose_values_are_names_is_its_name() -> None:
+    """A column `Kunde` that holds names is the buyer's name, and not a number of it."""
+    source = profile_columns("export", {"Kunde": ["Alfa Beta", "Gamma Delta", "Northwind Trading", "Contoso Retail"], "Betrag": ["1.50", "2.50", "3.50", "4.50"]})
+    assert "buyer_name" == answers(source, described("invoice", "buyer_vat", "buyer_name", "buyer_identifier", "amount_due"))["Kunde"]
+
+
+def test_a_schema_keeps_its_own_fields() -> None:
+    """Where records hold each other, what is left out is deep below, and never the schema's own fields."""
+    many = {f"field{each}": {"type": "string"} for each in range(60)}
+    schemas = {name: {"type": "object", "properties": {**{other: {"$ref": f"#/components/schemas/{other}"} for other in "ABCD" if other != name}, **many}} for name in "ABCD"}
+    profile = profile_schema({"openapi": "3.0.0", "components": {"schemas": schemas}}, "A", schemas["A"])
+    assert {f"field{each}" for each in range(60)} <= {each.path for each in profile.fields}
+    assert len(profile.fields) <= 2000
 
 
 def test_no_target_is_answered_twice() -> None:

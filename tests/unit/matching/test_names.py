@@ -29,6 +29,26 @@ def test_names_of_several_languages_mean_the_same(one: str, two: str) -> None:
     assert meant <= other | {"date"} and meant & other
 
 
+@pytest.mark.parametrize(
+    ("name", "meanings"),
+    [
+        ("Data modyfikacji", "updated"), ("Termin płatności", "due date"), ("PSČ", "postal code"), ("Číslo faktury", "invoice number"), ("Irányítószám", "postal code"),
+        ("Fizetési határidő", "due date"), ("Förfallodatum", "due date"), ("Forfallodatum", "due date"), ("Momsregistreringsnummer", "tax id"), ("Ændret", "updated"),
+        ("BELØB", "amount"), ("Etternavn", "last name"), ("Sähköposti", "email"), ("Eräpäivä", "due date"), ("Morada", "address"), ("NIF do cliente", "tax id customer"),
+        ("Ragione sociale", "company name"), ("Te betalen", "amount due"), ("Stand", "updated"), ("Bestelldatum", "order date"), ("currency_rate", "exchange rate"),
+    ],
+)  # fmt: skip
+def test_headers_of_many_languages(name: str, meanings: str) -> None:
+    """Headers of exports mean what they say there, with signs, without, or written out; one word may say two things."""
+    assert tuple(meanings.split()) == find_meanings(name)
+
+
+@pytest.mark.parametrize("name", ["refund", "context", "margin", "discount", "customer", "member"])
+def test_short_words_make_no_compounds(name: str) -> None:
+    """An English word is not taken apart into words of other languages."""
+    assert 1 == len(find_meanings(name))
+
+
 def test_a_word_that_only_looks_like_a_compound_is_one_word() -> None:
     """A report is no agent's city."""
     assert ("report",) == find_meanings("Report") == find_meanings("Bericht")
@@ -52,3 +72,5 @@ def test_opposites_differ() -> None:
     assert differ(start, end)
     assert differ(find_opposites(("billing", "city")), find_opposites(("shipping", "city")))
     assert not differ(start, date)
+    assert differ(find_opposites(("order", "date")), find_opposites(("shipping", "date")))
+    assert not differ(find_opposites(("order", "number")), find_opposites(("shipping", "date")))
