@@ -24,9 +24,9 @@ def queried(monkeypatch: pytest.MonkeyPatch) -> Queried:
     found: Queried = []
 
     def watched(module: str) -> Callable[..., str]:
-        def make(mapping: Any, *arguments: Any) -> str:
+        def make(mapping: Any, *arguments: Any, **options: Any) -> str:
             found.append((module, mapping.name))
-            return conform_sql(mapping, *arguments)
+            return conform_sql(mapping, *arguments, **options)
 
         return make
 
@@ -100,7 +100,7 @@ def test_large_clients_have_their_own_query(several: Path, queried: Queried, mon
 @pytest.mark.slow
 def test_queries_that_fail_for_several_run_for_each(several: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the query of several clients fails, each is conformed by itself."""
-    monkeypatch.setattr(shared_queries, "conform_sql", lambda *arguments: "select * from nowhere")
+    monkeypatch.setattr(shared_queries, "conform_sql", lambda *arguments, **options: "select * from nowhere")
     use_capitals(several)
     plan = treaty.plan(several)
     assert (True, {"acme": 3, "beta": 2}) == (plan.complete, changed_by_client(plan))

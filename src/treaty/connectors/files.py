@@ -13,7 +13,7 @@ from treaty.connectors.configuration import read_configuration
 from treaty.connectors.exceeded import limit_exceeded
 from treaty.connectors.file_arrivals import FileSettings, read_file
 from treaty.connectors.formats.interface import file_formats
-from treaty.connectors.interface import Arrival, Connector, Refusal, Site, StreamDescription, StreamRequest
+from treaty.connectors.interface import NOT_READ, Arrival, Connector, Refusal, Site, StreamDescription, StreamRequest
 from treaty.connectors.secrets import Secret
 from treaty.errors import StopError
 from treaty.project.declarations import Stream, System, declared
@@ -145,8 +145,8 @@ def _oversized(file: FoundFile, request: StreamRequest) -> Arrival:
 
     error = limit_exceeded(request.limits, "file_bytes", f"{file.name}: {file.size_bytes} bytes are more than")
     return Arrival(
-        origin=file.name, content=b"", sha256=hashlib.sha256(file.stamp.encode()).hexdigest(), size_bytes=file.size_bytes, records=None,
-        cursor={"last": file.name}, refusals=[Refusal(0, error.reason, str(error), "")], details={"not-read": "too large"},
+        origin=file.name, content=b"", sha256=hashlib.sha256(file.stamp.encode()).hexdigest(), size_bytes=0, records=None,
+        cursor={"last": file.name}, refusals=[Refusal(0, error.reason, str(error), "")], details={NOT_READ: "too large"},
     )  # fmt: skip
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:  # configuration is read by commands that must start fast
     import pyarrow as pa
 
 Cursor: TypeAlias = Mapping[str, Any]  # JSON: what a connector needs to go on from where it stopped
+NOT_READ = "not-read"
+"""In the details of an arrival: it was not even read, its ``content`` is not that of the source."""
 
 
 @dataclass(frozen=True, slots=True)

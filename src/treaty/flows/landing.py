@@ -83,6 +83,7 @@ def extract(
         mappings=mappings,
         read_again=frozenset() if guard else origins_to_read_again(session, project.client, name),
         read_as=_reading_of(system, stream_name, project.settings.limits),
+        reading=_record_reading_of(system, stream_name),
         keyless=not compiled.key,
     )
     faultpoint("extract.pre_read")
@@ -114,6 +115,12 @@ def _reading_of(system: System, name: str, limits: Limits) -> str:
     declared = {each: (stream.format, stream.record, dict(stream.namespaces), dict(stream.read)) for each, stream in system.streams.items()}
     guard = system.streams[name].deletes.guard_percent
     told = json.dumps([system.connector, name, declared, guard, asdict(limits)], sort_keys=True, default=str)
+    return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _record_reading_of(system: System, name: str) -> str:
+    """Return what stands for how records are read from bytes: the stream's declaration, but for which bytes they are."""
+    told = json.dumps([system.connector, system.streams[name].reading], sort_keys=True, default=str)
     return hashlib.sha256(told.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 

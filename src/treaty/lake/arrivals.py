@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from treaty.connectors.interface import NOT_READ
 from treaty.lake.batches import Batch
 from treaty.lake.names import lake_table, landed_prefix, quote_text, receipt_id
 from treaty.lake.scope import OneClient
@@ -17,12 +18,15 @@ from treaty.sessions import Session
 KEYLESS = "keyless"
 """Stands in the details of a receipt whose stream had no key."""
 _KEYLESS_TEXT = quote_text(f'"{KEYLESS}"')
+NOT_READ_TEXT = quote_text(f'"{NOT_READ}"')
+"""Stands, for SQL, in the details of a receipt of a file that was not even read: its object is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class LastArrival:
     """The last arrival of an origin: how many there were, its bytes' hash, the source's own stamp of it, and the batch in which it was read first.
 
+    ``reading`` stands for how its records were read, ``unread`` tells that it was too large to be.
     ``keyless`` tells whether its stream had no key then, ``once_keyless`` whether it had none when an earlier arrival of the origin landed.
     """
 
@@ -33,6 +37,8 @@ class LastArrival:
     refused_as: str | None = None  # as what it was read, where something of it was refused
     keyless: bool = False
     once_keyless: bool = False
+    reading: str | None = None
+    unread: bool = False
 
 
 @dataclass(slots=True)
@@ -50,6 +56,8 @@ class Receipt:
     records: int = 0
     skipped: int = 0
     again: int | None = None  # the batch in which the same arrival landed before, where it is read again
+    otherwise: bool = False  # the same bytes were read in another way before
+    unread: bool = False  # what was there of this origin before was too large to be read
 
     def row(self, client: str, system: str, stream: str, received_at: datetime, batch: int) -> dict[str, Any]:
         """Return the row of the ``receipt`` table."""
@@ -76,13 +84,14 @@ def last_arrivals(session: Session, scope: OneClient, system: str, stream: str) 
         f"""select origin, max(arrival), arg_max(object_hash, arrival), arg_max(json_extract_string(details, '$.stamp'), arrival),
             arg_max(coalesce(try_cast(json_extract_string(details, '$.first_batch') as bigint), _batch), arrival),
             arg_max(coalesce(json_extract_string(details, '$.read_as'), ''), arrival),
-            contains(arg_max(details, arrival), {_KEYLESS_TEXT}), bool_or(contains(details, {_KEYLESS_TEXT}))
+            contains(arg_max(details, arrival), {_KEYLESS_TEXT}), bool_or(contains(details, {_KEYLESS_TEXT})),
+            arg_max(coalesce(json_extract_string(details, '$.reading'), ''), arrival), contains(arg_max(details, arrival), {NOT_READ_TEXT})
         from {lake_table("receipt")} where _client = {quote_text(scope.client)} and system = {quote_text(system)} and stream = {quote_text(stream)}
         group by origin"""
     ).fetchall()
     return {
-        origin: LastArrival(int(arrival), sha256, stamp, int(batch), read_as or None, keyless, once)
-        for origin, arrival, sha256, stamp, batch, read_as, keyless, once in rows
+        origin: LastArrival(int(arrival), sha256, stamp, int(batch), read_as or None, keyless, once, reading or None, unread)
+        for origin, arrival, sha256, stamp, batch, read_as, keyless, once, reading, unread in rows
     }
 
 

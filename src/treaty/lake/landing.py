@@ -11,7 +11,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from treaty.connectors.interface import Arrival, CsvScan, Cursor, Refusal, Rows
 from treaty.errors import RetryError
@@ -24,6 +24,7 @@ from treaty.lake.issues import Issue, close_issue, open_issue
 from treaty.lake.names import column_name, lake_table, quote_name, quote_text
 from treaty.lake.objects import ObjectWriter, stored_hashes
 from treaty.lake.refusals import ReadingMapping, origins_to_read_again, readable_now, refused_rows
+from treaty.lake.rereading import gone_query, left_out
 from treaty.lake.schema import ensure_landed, table_columns
 from treaty.lake.scope import OneClient
 from treaty.lake.staging import (
@@ -65,6 +66,7 @@ class LandingRequest:
     mappings: tuple[ReadingMapping, ...] = ()
     read_again: frozenset[str] = frozenset()  # origins whose last arrival is landed anew, though its bytes are the same
     read_as: str = ""  # what the stream's declaration says about reading; what was refused under another is read again
+    reading: str = ""  # how records are read, of all that: arrivals that were read otherwise are read again, and what only the earlier reading had goes
     keyless: bool = False  # the stream has no key; once it has one, what landed before is read again from its beginning
 
 
@@ -98,6 +100,7 @@ class _Group:
     fallback: Callable[[], str] | None = None  # the same, where the engine could not read the file
     refusals: list[tuple[Receipt, list[Refusal]]] = field(default_factory=list)
     snapshot: Arrival | None = None
+    left_out: list[dict[str, Any]] = field(default_factory=list)  # dispositions of what only an earlier reading had
     cursor: Cursor = field(default_factory=dict)
     size_bytes: int = 0
 
@@ -128,7 +131,8 @@ class _Landing:
         self._position = read_cursor(session, scope, request.system, request.stream)
         self._last = last_arrivals(session, scope, request.system, request.stream)
         keyless = frozenset() if request.keyless else frozenset(origin for origin, last in self._last.items() if last.keyless)
-        self._again = origins_to_read_again(self._last, request.read_as, request.read_again | keyless)
+        self._otherwise = {origin: last.sha256 for origin, last in self._last.items() if last.reading and request.reading not in ("", last.reading)}
+        self._again = origins_to_read_again(self._last, request.read_as, request.read_again | keyless | self._otherwise.keys())
         for origin in self._again:
             self._last[origin] = replace(self._last[origin], sha256="", stamp=None)
         self._from_start = bool(keyless) and keyless == self._last.keys()
@@ -171,18 +175,20 @@ class _Landing:
         """Add an arrival to the open group: its bytes, and its records unless they are to stream."""
         records = arrival.records
         columns = records.columns if records is not None else None
-        again = last is not None and arrival.origin in self._again
+        otherwise = self._otherwise.pop(arrival.origin, None)
+        again = last is not None and arrival.origin in self._again and otherwise in (None, arrival.sha256)
         if self._group is not None and self._must_part(self._group, columns, records, again=again):
             self._flush(self._group.cursor)
         group = self._group or self._open()
         request = self._request
-        details = {**arrival.details, KEYLESS: "true"} if request.keyless else arrival.details
+        details = {**arrival.details, **({KEYLESS: "true"} if request.keyless else {}), **({"reading": request.reading} if request.reading else {})}
         receipt = new_receipt(
             self._scope, request.system, request.stream, len(group.receipts), arrival.origin, last, arrival.sha256, columns, details
         )
         if last is not None and again:
-            receipt.again = last.batch
+            receipt.again, receipt.otherwise = last.batch, otherwise is not None
             arrival.complete_snapshot &= last.batch >= max(each.batch for each in self._last.values())  # else later ones know better
+        receipt.unread = last is not None and last.unread
         group.objects.add(arrival.content, arrival.sha256, arrival.size_bytes)
         group.receipts.append(receipt)
         group.size_bytes += _weight(arrival)
@@ -311,7 +317,7 @@ class _Landing:
         staging = Staging(
             self._scope.client, table, group.batch.number, _timestamp(group.received_at), columns, tuple(group.receipts), request.identify(columns)
         )
-        if has_rows or group.snapshot:
+        if has_rows or group.snapshot or any(each.otherwise for each in group.receipts):
             writes += self._stage(group, staging, counts)
         writes += self._refuse(group, staging, counts)
         return writes
@@ -332,11 +338,12 @@ class _Landing:
             gone = None
             if group.snapshot is not None and newest and group.snapshot.complete_snapshot:
                 gone = self._vanish(group, staging, rows, newest, known, counts)
+            left = self._leave(group, staging, rows, known, counts) if newest and any(each.otherwise for each in group.receipts) else None
             corrected = corrected_query(staging, rows, known) if repeats else ""
             if newest is None and (not wrong or (total > self._session.settings.row_group_rows and wrong * _FEW_WRONG <= total)):
-                writes = [*self._keep(group, staging, staged, total, wrong, corrected), gone]
+                writes = [*self._keep(group, staging, staged, total, wrong, corrected), gone, left]
             else:
-                writes = [self._write_again(group, staging, rows, known, corrected), gone]
+                writes = [self._write_again(group, staging, rows, known, corrected), gone, left]
             landed = sum(write.rows for write in writes if write)
             counts.landed += landed
             counts.unchanged += total - (landed - counts.deleted)
@@ -359,7 +366,7 @@ class _Landing:
         table = lake_table(staging.table)
         if duck.execute(f"select 1 from {table} where _client = {quote_text(staging.client)} limit 1").fetchone() is None:
             return None
-        if group.stream is not None or group.snapshot is not None:
+        if group.stream is not None or group.snapshot is not None or not group.tables:
             return f"({newest_query(staging, None)})"  # not kept: a copy of every key would take as much memory as the join itself
         self._register(group)
         duck.execute(f"create or replace temp table l_asked as select distinct _identity from ({identified(staging, 'select * from l_table')})")
@@ -377,7 +384,7 @@ class _Landing:
         elif group.tables:
             self._register(group)
             queries = [lambda: "select * from l_table"]
-        else:  # a snapshot of nothing
+        else:  # a snapshot of nothing, or nothing in the bytes as they are read now
             queries = [lambda: _no_rows(staging.columns)]
         for place, query in enumerate(queries):
             try:
@@ -450,6 +457,16 @@ class _Landing:
         counts.deleted += gone
         return _keep_rows(session, staging.table, path, gone)
 
+    def _leave(self, group: _Group, staging: Staging, rows: str, known: list[tuple[str, str]], counts: LandingResult) -> TableWrite | None:
+        """Prepare that goes what only an earlier reading of the same bytes had."""
+        session, request = self._session, self._request
+        query = gone_query(staging, request.system, request.stream, request.reading, rows, known, keyless=request.keyless)
+        path = prepared_path(session, group.batch, staging.table)
+        gone = write_parquet(session, path, query)
+        counts.deleted += gone
+        group.left_out = left_out(session, staging, request.system, request.stream, rows)
+        return _keep_rows(session, staging.table, path, gone)
+
     # ---- what could not be read
 
     def _refuse(self, group: _Group, staging: Staging, counts: LandingResult) -> list[TableWrite | None]:
@@ -461,7 +478,8 @@ class _Landing:
             how = {"read_as": request.read_as} if (refusals or held) and request.read_as else {}
             first = {} if receipt.again is None else {"first_batch": str(receipt.again)}
             receipt.details = {**receipt.details, **how, **first}
-        if again := [each for each in group.receipts if each.again is not None]:
+        found.states += group.left_out
+        if again := [each for each in group.receipts if each.again is not None or each.unread]:
             found.states += readable_now(session, staging, request.system, request.stream, again, group.refusals)
         counts.repeated += found.repeated
         counts.refused += len(found.landed) - found.repeated

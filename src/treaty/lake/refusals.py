@@ -14,7 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from treaty.connectors.interface import Refusal
-from treaty.lake.arrivals import LastArrival, Receipt
+from treaty.lake.arrivals import NOT_READ_TEXT, LastArrival, Receipt
 from treaty.lake.names import lake_table, landed_id
 from treaty.lake.staging import Staging
 from treaty.sessions import Session
@@ -89,7 +89,10 @@ def refused_rows(
 def readable_now(
     session: Session, staging: Staging, system: str, stream: str, again: Sequence[Receipt], refused: _Refused
 ) -> list[dict[str, Any]]:
-    """Return the dispositions that take out of quarantine what was refused of the same bytes before, and is not among the refusals now."""
+    """Return the dispositions that take out of quarantine what was refused of the same bytes before, and is not among the refusals now.
+
+    A file that was too large to be read has no bytes yet: it leaves as soon as something is read in its place.
+    """
     still = [_hash_of(receipt.origin, refusal) for receipt, refusals in refused for refusal in refusals]
     rows = session.duck.execute(
         f"""select d._landed_id::varchar, d._mapping, d._generation
@@ -97,10 +100,12 @@ def readable_now(
             join (select _landed_id, _mapping, _generation, arg_max(state, _batch) as state from {lake_table("disposition")}
                 where _client = $client and _system = $system and _stream = $stream group by all) d on d._landed_id = l._landed_id
             where l._client = $client and l._op = 'refused' and d.state in ('quarantined', 'duplicate')
-                and (r.origin, r.object_hash) in (select unnest($origins), unnest($hashes)) and l._hash::varchar not in (select unnest($still))""",
+                and ((r.origin, r.object_hash) in (select unnest($origins), unnest($hashes)) or (r.origin in (select unnest($unread)) and contains(r.details, {NOT_READ_TEXT})))
+                and l._hash::varchar not in (select unnest($still))""",
         {
             "client": staging.client, "system": system, "stream": stream, "still": still,
-            "origins": [each.origin for each in again], "hashes": [each.sha256 for each in again],
+            "origins": [each.origin for each in again if each.again is not None], "hashes": [each.sha256 for each in again if each.again is not None],
+            "unread": [each.origin for each in again if each.unread],
         },
     ).fetchall()  # fmt: skip
     common = {"_client": staging.client, "_system": system, "_stream": stream, "state": "filtered", "reason": READABLE, "_batch": staging.batch}

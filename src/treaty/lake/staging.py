@@ -121,9 +121,9 @@ def staged_query(staging: Staging, rows: str, newest: str | None, known: Sequenc
     holds 24 bytes for each landed record, so that wide rows stream past it.
     """
     ours = {
-        "_landed_id": _landed_id(staging),
+        "_landed_id": landed_id_of_arrival(staging),
         "_client": quote_text(staging.client),
-        "_receipt_id": _by_arrival(staging, [quote_text(str(each.receipt)) for each in staging.receipts]) + "::UUID",
+        "_receipt_id": by_arrival(staging, [quote_text(str(each.receipt)) for each in staging.receipts]) + "::UUID",
         "_locator": "_locator",
         "_source_key": "_source_key",
         "_source_version": "_source_version",
@@ -293,19 +293,19 @@ def _overtaken(staging: Staging) -> str:
     """Return SQL that is true where the newest of an identity came after a record was read first: landing it now must not make it the newer."""
     if all(each.again is None for each in staging.receipts):
         return "null"
-    return f"n_batch > {_by_arrival(staging, [str(each.again or 'null') for each in staging.receipts], 'BIGINT')}"
+    return f"n_batch > {by_arrival(staging, [str(each.again or 'null') for each in staging.receipts], 'BIGINT')}"
 
 
-def _landed_id(staging: Staging) -> str:
+def landed_id_of_arrival(staging: Staging) -> str:
     """Return SQL for the landed id: constant but for the locator where there is one arrival."""
     if len(staging.receipts) == 1:
         return landed_id_sql(staging.receipts[0].prefix, "_locator")
-    high = _by_arrival(staging, [quote_text(each.prefix.hex[:16]) for each in staging.receipts])
-    low = _by_arrival(staging, [str(each.prefix.int & (1 << 64) - 1) for each in staging.receipts], "UBIGINT")
+    high = by_arrival(staging, [quote_text(each.prefix.hex[:16]) for each in staging.receipts])
+    low = by_arrival(staging, [str(each.prefix.int & (1 << 64) - 1) for each in staging.receipts], "UBIGINT")
     return f"({high} || lower(hex({low} + _locator::UBIGINT)))::UUID"
 
 
-def _by_arrival(staging: Staging, values: list[str], kind: str = "VARCHAR") -> str:
+def by_arrival(staging: Staging, values: list[str], kind: str = "VARCHAR") -> str:
     """Return SQL for a value of the arrival that a row came in."""
     if len(staging.receipts) == 1:
         return values[0]

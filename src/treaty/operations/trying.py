@@ -152,7 +152,7 @@ def _read(
     given = ", ".join(quote_name(each) for each in sorted(names))
     return f"""SELECT CAST('00000000-0000-8000-8000-' || lpad(CAST(_locator AS VARCHAR), 12, '0') AS UUID) AS _landed_id,
         {quote_text(project.client)} AS _client, ({keyed.key})::VARCHAR AS _source_key, ({keyed.version})::BIGINT AS _source_version,
-        if({keyed.delete}, 'delete', 'upsert') AS _op, 0::BIGINT AS _batch, {given} FROM ({keyed.over(base)})"""
+        if({keyed.delete}, 'delete', 'upsert') AS _op, CAST(NULL AS UUID) AS _supersedes, 0::BIGINT AS _batch, {given} FROM ({keyed.over(base)})"""
 
 
 def _suffix(content: bytes, format: str) -> str:

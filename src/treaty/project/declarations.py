@@ -181,6 +181,11 @@ class Stream(Positioned):
     write: Mapping[str, Any] = declared("what the connector needs to write it", factory=dict, example={"table": "ledger.invoice"})
     drift: Literal["evolve", "freeze", "discard_value", "quarantine"] = declared("what a change of shape does", default="evolve")
 
+    @property
+    def reading(self) -> tuple[object, ...]:
+        """How records are read from bytes; not which bytes they are read from."""
+        return self.format, self.record, dict(self.namespaces), {name: value for name, value in self.read.items() if name not in ("files", "members")}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class System(Positioned):

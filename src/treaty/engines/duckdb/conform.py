@@ -192,7 +192,8 @@ def version_number(value: str, kind: Type) -> str:
 
 
 def _outputs(mapping: CompiledMapping, frame: Frame, reasons: Mapping[str, str], changed: Mapping[str, str], version: _Version | None) -> list[str]:
-    member = f"concat_ws('|', _client, {quote_text(mapping.model)}, {quote_text(mapping.stream.name)}, coalesce(_source_key, CAST(_landed_id AS VARCHAR)))"
+    own = "_landed_id" if mapping.stream.key else "if(_op = 'delete', coalesce(_supersedes, _landed_id), _landed_id)"  # a delete without a key names what it ends
+    member = f"concat_ws('|', _client, {quote_text(mapping.model)}, {quote_text(mapping.stream.name)}, coalesce(_source_key, CAST({own} AS VARCHAR)))"
     state, reason = _state(mapping, frame, reasons, version)
     landed = [f"{version.number} AS _source_version" if version and each == "_source_version" else each for each in LANDED]
     outputs = [*landed, f"{uuid8(member)} AS _member_id", f"{state} AS _state", f"{reason} AS _reason"]

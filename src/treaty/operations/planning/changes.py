@@ -167,7 +167,8 @@ def _compare_streams(thing: ChangedThing, old: System, new: System, streams: Seq
             continue
         told = f"the stream {side} is declared otherwise: what has landed was read as it was declared then"
         keyed = f"the stream {side} has a key now: what has landed without one goes into quarantine until the next run has read it again"
-        thing.undecided = (*thing.undecided, keyed if will.key and not was.key else told)
+        again = f"the stream {side} is read otherwise: the next run reads its files again, and what they do not say when read like that goes"
+        thing.undecided = (*thing.undecided, keyed if will.key and not was.key else told if was.reading == will.reading else again)
     if old.connection != new.connection or old.connector != new.connector:
         thing.undecided = (*thing.undecided, f"the connection of {new.name} has changed: what is there, nobody has seen yet")
 
