@@ -69,7 +69,7 @@ Event: TypeAlias = ReadRecord | ReadRefusal | ReadArrival
 
 
 def read_file(path: str | Path, *, format: str | None = None, limit: int | None = None, project: Folder = None, **settings: Any) -> Iterator[Event]:
-    """Read one file as the connector ``files`` would. What is not told is found out.
+    """Read one file as the connector ``files`` would. What is not told is found out, of each member of an archive by itself.
 
     ``settings`` are those of the stream (``record``, ``namespaces``) and of ``read`` for its format (``encoding``, ``delimiter`` …).
     Limits are those of the project that is named, else the defaults.
@@ -147,6 +147,7 @@ def _site(workspace: Workspace, connection: Mapping[str, Any]) -> Iterator[Any]:
 def _read_copy(
     name: str, copy: Copy, format: str | None, settings: Mapping[str, Any], limits: Limits, spool: Path, limit: int | None
 ) -> Iterator[Event]:
+    from treaty.connectors.archives import is_archive
     from treaty.connectors.file_arrivals import FileSettings, excerpt_of, read_file
     from treaty.connectors.files import FilesRead
     from treaty.connectors.formats.interface import load_format
@@ -155,6 +156,9 @@ def _read_copy(
     if format is not None and (format not in FORMATS or FORMATS[format].module is None):
         known = [each for each, found in FORMATS.items() if found.module is not None]
         raise UsageError(f"There is no format {format!r} of files.", remedy=suggest(format, known, f"Formats: {', '.join(known)}."))
+    if format is None and is_archive(name):
+        yield from _read_members(name, copy, settings, limits, spool, limit)
+        return
     told = {key: value for key, value in settings.items() if key in STREAM_SETTINGS}
     read = {key: value for key, value in settings.items() if key not in STREAM_SETTINGS}
     stream = Stream(format=format or guess_format(name, b"").name, read={"files": ["*"], **read}, **told)
@@ -172,6 +176,34 @@ def _read_copy(
         raise UsageError(error.message, remedy=error.remedy) from error
     request = StreamRequest("file", name, "main", stream, {}, {}, limits, {}, spool)
     yield from read_events(read_file(name, copy, found, request, spool), stream, limit)
+
+
+def _read_members(name: str, copy: Copy, settings: Mapping[str, Any], limits: Limits, spool: Path, limit: int | None) -> Iterator[Event]:
+    """Read each member of an archive as what it is; then tell of the archive."""
+    from treaty.connectors.archives import SEPARATOR, open_archive
+    from treaty.connectors.file_arrivals import excerpt_of
+
+    left, formats, refusals = limit, list[str](), list[ReadRefusal]()
+    patterns = settings.get("members", "**/*")
+    with closing(open_archive(name, copy, (patterns,) if isinstance(patterns, str) else tuple(patterns), limits, spool)) as members:  # type: ignore[type-var]
+        try:
+            for member in members:
+                origin = f"{name}{SEPARATOR}{member.name}"
+                if isinstance(member.content, SetAsideError):
+                    refusal = ReadRefusal(origin, 0, member.content.reason, f"{origin}: {member.content}", "")
+                    yield from _told((refusal,), origin, Stream(format=guess_format(member.name, b"").name), 0)
+                    continue
+                for event in _read_copy(origin, member.content, None, settings, limits, spool, left):
+                    left = left - 1 if left is not None and isinstance(event, ReadRecord) else left
+                    formats += [event.format] if isinstance(event, ReadArrival) else []
+                    yield event
+                if left is not None and left <= 0:
+                    return
+        except SetAsideError as error:
+            refusals.append(ReadRefusal(name, 0, error.reason, f"{name}: {error}", excerpt_of(copy)))
+    yield from refusals
+    found = Stream(format=next(iter(formats), guess_format(name, b"").name))
+    yield ReadArrival(name, found.format, None, {}, None, {"archive": "opened"}, copy.sha256, copy.size_bytes, 0, len(refusals), True)
 
 
 @contextmanager

@@ -7,6 +7,7 @@ import json
 import socket
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,19 @@ def test_a_stream_is_read_through_its_connector(tmp_path: Path) -> None:
     assert not (tmp_path / ".treaty").exists()
     with pytest.raises(UsageError, match="no file and no stream"):
         told(read_stream("s/u", project=tmp_path))
+
+
+def test_each_member_of_an_archive_is_read_as_what_it_is(tmp_path: Path) -> None:
+    """A zip of several formats is read whole; what cannot be had of it is told, and the limit is one for all of it."""
+    path = tmp_path / "mixed.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.csv", "id;name\n1;ball\n2;box\n")
+        archive.writestr("b.json", '{"id": 3}')
+        archive.writestr("c.xml", "<thing><id>4</id></thing>")
+    records, refusals, arrivals = told(read_file(path))
+    assert [{"id": "1", "name": "ball"}, {"id": "2", "name": "box"}, {"id": 3}] == records[:3]
+    assert (4, []) == (len(records), refusals)
+    assert ["mixed.zip!a.csv", "mixed.zip!b.json", "mixed.zip!c.xml", "mixed.zip"] == [each.origin for each in arrivals]
+    assert ["csv", "json", "xml"] == [each.format for each in arrivals[:3]]
+    records, _, arrivals = told(read_file(path, limit=3))
+    assert (3, ["csv", "json"]) == (len(records), [each.format for each in arrivals])
