@@ -12,7 +12,6 @@ from treaty.cli.explaining import say
 from treaty.cli.output import Output
 
 MOST_SHOWN = 60  # characters of a value in a list
-MOST_RECORDS = 1 << 40  # beyond it, numbers are not those of records
 READ_AGAIN = "Once how its stream is read has been mended (`read`, a stream beside it, `limits`), treaty run --apply reads it again."
 
 
@@ -97,9 +96,7 @@ def _show(arguments: argparse.Namespace, output: Output) -> int:
 
 
 def _place(origin: str | None, record: int | None) -> str:
-    if origin is None or record is None or record > MOST_RECORDS:
-        return origin or ""
-    return f"{origin} record {record}"
+    return f"{origin} record {record}" if origin and record else origin or ""
 
 
 def _refusal(fields: Mapping[str, str]) -> str:

@@ -15,6 +15,7 @@ from treaty.lake.batches import open_batch
 from treaty.lake.commit import commit, discard, prepare_select
 from treaty.lake.current import ModelTables, client_or_none, current_generations, effective_dispositions, of_client
 from treaty.lake.names import lake_table, landed_table, quote_text
+from treaty.lake.refusals import REFUSED_FROM
 from treaty.lake.schema import table_columns
 from treaty.lake.scope import ClientScope, OneClient
 from treaty.sessions import Session
@@ -77,10 +78,13 @@ def quarantine_groups(session: Session, scope: ClientScope, *, model: str | None
 
 
 def quarantine_records(session: Session, scope: ClientScope, group: str, *, source_keys: Sequence[str] = ()) -> pa.Table:
-    """Return the records of one group with where each is from, what is wrong, and its fields as far as they are known (JSON)."""
+    """Return the records of one group with where each is from, what is wrong, and its fields as far as they are known (JSON).
+
+    ``record`` is the record's number in its origin; null where a file as a whole, or something between its records, could not be read.
+    """
     table: pa.Table = session.duck.execute(f"""
-        select _client as client, _system as system, _stream as stream, source_key, _landed_id::varchar as landed_id, origin, nullif(locator, 0) as record,
-            _mapping as mapping, model, field, rule, value, _findings as findings, fields, opened_at
+        select _client as client, _system as system, _stream as stream, source_key, _landed_id::varchar as landed_id, origin,
+            if(locator between 1 and {REFUSED_FROM - 1}, locator, null) as record, _mapping as mapping, model, field, rule, value, _findings as findings, fields, opened_at
         from ({_located(session, scope, group, source_keys)}) order by client, system, stream, opened_at, landed_id""").to_arrow_table()
     return table
 

@@ -20,7 +20,7 @@ from treaty.lake.staging import Staging
 from treaty.sessions import Session
 
 READABLE = "read again: it is refused no more"  # the reason of a refusal that left quarantine by itself
-_REFUSED_FROM = 1 << 41  # locators of refusals of which several have the same one
+REFUSED_FROM = 1 << 41  # locators of refusals of which several have the same one
 
 _Refused = Sequence[tuple[Receipt, Sequence[Refusal]]]
 
@@ -63,7 +63,7 @@ def refused_rows(
     for receipt, refusals in refused:
         used: set[int] = set()
         for place, refusal in enumerate(refusals):
-            locator = refusal.locator if refusal.locator not in used else _REFUSED_FROM + place
+            locator = refusal.locator if refusal.locator not in used else REFUSED_FROM + place
             used.add(locator)
             found[_hash_of(receipt.origin, refusal)] = (receipt, refusal, locator)
     for known in _refused_before(session, staging, list(found)):
