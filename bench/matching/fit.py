@@ -15,14 +15,13 @@ from treaty.matching.assigning import assign
 from treaty.matching.evidence import FEATURES, gather_evidence
 from treaty.matching.scoring import STANDING, Weights, find_standing, read_weights, score_pairs, to_probability
 
-AGAINST = frozenset(
-    ["name_numbers_differ", "name_differs", "name_unexplained", "type_differs", "shape_broken", "sets_apart", "nulls_differ", "one_empty", "pattern_apart", "order_apart"]
-)
+_NAMES_AGAINST = ("name_numbers_differ", "name_differs", "name_unexplained", "name_bare")
+AGAINST = frozenset([*_NAMES_AGAINST, "type_differs", "shape_broken", "sets_apart", "nulls_differ", "one_empty", "pattern_apart", "order_apart"])
 # Set by hand: what the made pairs cannot show, since they have no descriptions, nesting or code lists; and what they show too rarely,
 # that names which are opposites (start and end, billing and shipping, line 1 and line 2) are not the same thing.
 BY_HAND = {
     "described_alike": 4.0, "described_named": 1.5, "around_alike": 0.7, "codes_shared": 2.0, "name_differs": -4.0, "name_numbers_differ": -4.0,
-    "name_unexplained": -2.0,
+    "name_unexplained": -2.0, "name_bare": -4.0,
 }  # fmt: skip
 PENALTY = 2.0
 MADE = (

@@ -11,7 +11,7 @@ from typing import TypeAlias, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from treaty.matching.names import alike, differ, find_meanings, find_opposites, known_words, split_words, trigrams
+from treaty.matching.names import alike, differ, find_meanings, find_opposites, split_words, trigrams
 from treaty.matching.profiles import FieldProfile, StreamProfile
 from treaty.matching.shapes import spell_epochs, spell_value
 
@@ -19,10 +19,12 @@ Matrix: TypeAlias = NDArray[np.float64]
 T = TypeVar("T")
 
 OWN_WEIGHT = 0.15  # of a word that only says whose field it is: `id` of a customer is its `customer_id`
+BARE = frozenset({"id", "code", "key"})
 TIMES = ("date", "time")
 EVENTS = ("created", "updated", "closed", "cancelled", "deleted", "due", "paid", "start", "end")
 DOCUMENTS = frozenset({"invoice", "order", "quote", "contract"})
 PARTIES = frozenset({"customer", "supplier", "company", "carrier", "contact", "employee", "recipient", "sender", "warehouse", "bank"})
+ADDRESSED = "/city"
 NAMES_OF_PARTIES = frozenset({"name", "words", "mixed", "text"})  # shapes
 # What values a name or a declared format promises, where there are no samples to look at.
 PROMISES: dict[str, tuple[str, ...]] = {
@@ -36,7 +38,8 @@ FAMILIES = {
     "time": "clock", "boolean": "boolean", "object": "object", "list": "list", "array": "list", "string": "text",
 }  # fmt: skip
 FEATURES = (
-    "name_alike", "name_same", "name_least_share", "name_most_share", "name_letters", "name_head", "name_numbers_differ", "name_differs", "name_unexplained", "name_best",
+    "name_alike", "name_same", "name_least_share", "name_most_share", "name_letters", "name_head", "name_numbers_differ", "name_differs",
+    "name_unexplained", "name_bare", "name_best",
     "type_same", "type_differs", "shape_alike", "shape_promised", "shape_broken", "overlap", "overlap_by_name", "sets_alike", "sets_contained",
     "sets_apart", "nulls_differ", "one_empty", "pattern_alike", "pattern_apart", "overlap_best", "described_alike", "described_named", "around_alike",
     "both_keys", "order_apart", "codes_shared", "name_only",
@@ -74,7 +77,8 @@ def gather_evidence(source: StreamProfile, target: StreamProfile, *, unknown: fr
 
 def _names(source: StreamProfile, target: StreamProfile, unknown: frozenset[str]) -> dict[str, Matrix]:
     own = frozenset(find_meanings(source.name, skip=unknown)) | frozenset(find_meanings(target.name, skip=unknown))
-    left, right = ([_meanings(each, own, unknown) for each in side.fields] for side in (source, target))
+    sides = ((source, target), (target, source))
+    left, right = ([_meanings(each, own | _addressed(side, other), unknown) for each in side.fields] for side, other in sides)
     around = [[find_meanings(each.path.rpartition("/")[0], skip=unknown) for each in side.fields] for side in (source, target)]
     full = [[tuple(dict.fromkeys((*up, *own))) for up, own in zip(ups, names, strict=True)] for ups, names in zip(around, (left, right), strict=True)]
     vocabulary = {each: number for number, each in enumerate(dict.fromkeys(word for names in full for name in names for word in name))}
@@ -82,7 +86,7 @@ def _names(source: StreamProfile, target: StreamProfile, unknown: frozenset[str]
     here, there = (_incidence(names, vocabulary) for names in full)
     likeness = _likeness(list(vocabulary), here, there)
     found = _shares(here, there, likeness, weights, own, vocabulary)
-    found["name_unexplained"] = _unexplained(here, there, likeness, _missing(weights, own, vocabulary), vocabulary)
+    found |= _unexplained(here, there, likeness, _missing(weights, own, vocabulary), vocabulary)
     leafs = [["".join(split_words(each.name)) for each in side.fields] for side in (source, target)]
     found["name_letters"] = _pairs(leafs[0], leafs[1], _letters)
     found["name_head"] = _pairs(left, right, lambda one, two: float(bool(one and two) and one[-1] == two[-1]))
@@ -96,12 +100,30 @@ def _names(source: StreamProfile, target: StreamProfile, unknown: frozenset[str]
     return found
 
 
-def _meanings(field: FieldProfile, own: frozenset[str], unknown: frozenset[str]) -> tuple[str, ...]:
-    """Return the meanings of a field's name: the date of a document is that of its issue, and a party whose values are names is its name."""
+def _meanings(field: FieldProfile, around: frozenset[str], unknown: frozenset[str]) -> tuple[str, ...]:
+    """Return the meanings of a field's name, as what is ``around`` and its values have them.
+
+    The date of a document is that of its issue, a party whose values are names is its name, a tax whose values are numbers of payers is such a number,
+    and the state of an address is a region.
+    """
     found = find_meanings(field.name, skip=unknown)
-    if len(found) == 2 and "date" in found and own & DOCUMENTS & set(found):
+    if len(found) == 2 and "date" in found and around & DOCUMENTS & set(found):
         return ("issue", "date")
-    return (*found, "name") if len(found) == 1 and found[0] in PARTIES and field.main_shape in NAMES_OF_PARTIES else found
+    if len(found) != 1:
+        return found
+    if found[0] in PARTIES and field.main_shape in NAMES_OF_PARTIES:
+        return (*found, "name")
+    if found[0] == "tax" and field.main_shape == "tax-id":
+        return ("tax-id",)
+    is_state = split_words(field.name)[-1:] == ("state",) and field.main_shape != "word" and field.path.rpartition("/")[0] + ADDRESSED in around
+    return ("region",) if is_state else found
+
+
+def _addressed(side: StreamProfile, other: StreamProfile) -> frozenset[str]:
+    """Return the paths, each marked, below which addresses stand; none where the other side has no region that a state may be."""
+    if not any(find_meanings(each.name) == ("region",) for each in other.fields):
+        return frozenset()
+    return frozenset(each.path.rpartition("/")[0] + ADDRESSED for each in side.fields if {"city", "postal"} & set(find_meanings(each.name)))
 
 
 def _weights(vocabulary: dict[str, int], full: Sequence[Sequence[tuple[str, ...]]], own: frozenset[str]) -> Matrix:
@@ -129,7 +151,7 @@ def _likeness(words: Sequence[str], here: Matrix, there: Matrix) -> Matrix:
     left, right = (np.flatnonzero(side.any(axis=0)).tolist() for side in (here, there))
     for one in left:
         for two in right:
-            if one != two and words[one][0] == words[two][0] and not {words[one], words[two]} <= known_words():
+            if one != two and words[one][0] == words[two][0]:
                 found[one, two] = found[two, one] = alike(words[one], words[two])
     return found
 
@@ -163,15 +185,20 @@ def _nearest(likeness: Matrix, side: Matrix) -> Matrix:
     return np.stack([(likeness * row[None, :]).max(axis=1) for row in side], axis=1) if len(side) else np.zeros((len(likeness), 0))
 
 
-def _unexplained(here: Matrix, there: Matrix, likeness: Matrix, missing: Matrix, vocabulary: Mapping[str, int]) -> Matrix:
+def _unexplained(here: Matrix, there: Matrix, likeness: Matrix, missing: Matrix, vocabulary: Mapping[str, int]) -> dict[str, Matrix]:
     """Return how far both names say something that the other does not: the heaviest such word of the name that has the lighter one.
 
     What only one of them says makes it more exact; what each says alone (an order's date, a date of delivery) makes them two things.
+    So does what one says beside a bare `id` or `code`, which is that of the record itself.
     """
     explaining = likeness.copy()
     times, events = ([vocabulary[each] for each in words if each in vocabulary] for words in (TIMES, EVENTS))
     explaining[np.ix_(times, events)] = explaining[np.ix_(events, times)] = 1.0  # what was created says a time
-    return np.minimum(_heaviest(here * missing, 1 - _nearest(explaining, there)), _heaviest(there * missing, 1 - _nearest(explaining, here)).T)
+    left = _heaviest(here * missing, 1 - _nearest(explaining, there))
+    right = _heaviest(there * missing, 1 - _nearest(explaining, here)).T
+    bare = np.array([word in BARE for word in vocabulary])
+    alone_here, alone_there = ((side.sum(axis=1) == 1) & (side[:, bare].sum(axis=1) == 1) for side in (here, there))
+    return {"name_unexplained": np.minimum(left, right), "name_bare": np.maximum(alone_here[:, None] * right, alone_there[None, :] * left)}
 
 
 def _heaviest(side: Matrix, lost: Matrix) -> Matrix:

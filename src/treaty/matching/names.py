@@ -171,9 +171,11 @@ def trigrams(text: str) -> frozenset[str]:
 
 
 def alike(first: str, second: str) -> float:
-    """Return how alike two unknown words are, 0 to 1: abbreviations (``addr``, ``cstmr``) and misspellings count."""
+    """Return how alike two words are, 0 to 1: of unknown ones abbreviations (``addr``, ``cstmr``) and misspellings count."""
     if first == second:
         return 1.0
+    if {first, second} <= known_words():
+        return 0.0
     if first.isdigit() or second.isdigit():
         return 0.0
     short, long = sorted((first, second), key=len)

@@ -8,6 +8,8 @@ from treaty.matching.evidence import Matrix
 from treaty.matching.names import find_meanings
 from treaty.matching.profiles import FieldProfile
 
+ALIKE_LETTERS = 0.3
+
 
 def explain_pair(
     source: FieldProfile, target: FieldProfile, features: Mapping[str, Matrix], row: int, column: int, earlier: float
@@ -26,7 +28,8 @@ def explain_pair(
         found.append(f"names mean the same: {' '.join(find_meanings(target.name))}")
     elif has("name_alike") >= 0.5:
         common = [each for each in find_meanings(source.name) if each in find_meanings(target.name)]
-        found.append(f"names share: {' '.join(common)}" if common else "names are spelled alike")
+        alone = "names are spelled alike" if has("name_letters") >= ALIKE_LETTERS else "names mean the same, as they stand here"
+        found.append(f"names share: {' '.join(common)}" if common else alone)
     if has("sets_alike") >= 0.3 or has("overlap") >= 0.3:
         found.append(f"{round(100 * max(has('sets_alike'), has('overlap')))} % of the values are the same")
     elif has("sets_contained") >= 0.5:

@@ -90,6 +90,23 @@ def test_a_party_whose_values_are_names_is_its_name() -> None:
     assert "buyer_name" == answers(source, described("invoice", "buyer_vat", "buyer_name", "buyer_identifier", "amount_due"))["Kunde"]
 
 
+def test_the_state_of_an_address_is_a_region() -> None:
+    """Beside a city, `State` is no status; alone, or of words such as `active`, it is."""
+    target = described("company", "status", "region", "city")
+    assert "region" == answers(described("export", "City", "State", "Zip"), target)["State"]
+    assert "region" == answers(described("export", "address/city", "address/state", "status"), target)["address/state"]
+    assert "status" == answers(described("export", "Number", "State"), target)["State"]
+    words = profile_columns("export", {"City": ["Gent", "Lyon", "Bonn"], "State": ["active", "closed", "active"]})
+    assert "status" == answers(words, target)["State"]
+
+
+def test_an_exemption_is_no_number_of_a_payer() -> None:
+    """What tells records apart, and how a customer is taxed, are no VAT numbers; a column `VAT` of such numbers is."""
+    numbers = ["DE136695976", "FR40303265045", "BE0417497106"]
+    source = profile_columns("customers", {"id": ["cus_1x", "cus_2y", "cus_3z"], "tax_exempt": ["none", "reverse", "none"], "VAT": numbers})
+    assert {"id": None, "tax_exempt": None, "VAT": "company_vat"} == answers(source, described("contact", "email", "company_vat", "full_name", "phone"))
+
+
 def test_a_schema_keeps_its_own_fields() -> None:
     """Where records hold each other, what is left out is deep below, and never the schema's own fields."""
     many = {f"field{each}": {"type": "string"} for each in range(60)}
