@@ -100,6 +100,12 @@ def match_keys(project: ClientProject, model: str) -> MatchKeys:
     return MatchKeys(decision.id, strong, tuple(place for place, strength in places if strength == "weak"))
 
 
+def identity_keys(project: ClientProject, model: str) -> tuple[tuple[str, ...], ...]:
+    """Return the parts of each match key of the model's identity decision, as the decision says them."""
+    decision = _decision(project, model, "identity")
+    return () if decision is None else tuple(key.expressions for key in decision.keys)
+
+
 def survivorship_rules(project: ClientProject, model: str) -> tuple[FieldSurvivorship, ...]:
     """Return what the model's survivorship decisions say, in the order of their ids."""
     found = [each for each in project.decisions.values() if each.kind == "survivorship" and each.runs and _governs(each, model)]

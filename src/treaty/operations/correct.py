@@ -14,6 +14,7 @@ from treaty.flows.corrections import conform_corrections
 from treaty.lake.reads import golden_records
 from treaty.lake.scope import OneClient
 from treaty.operations.applied import AppliedProject, open_applied
+from treaty.operations.explaining.corrected import locate_corrected
 from treaty.operations.explaining.locating import Located, did_you_mean, locate
 from treaty.operations.explaining.walking import parse_field
 from treaty.operations.records import ensure_model
@@ -70,7 +71,7 @@ def correct(
         applied = open_applied(session)
         _ensure_value(session, applied, model, field, value)
         clients = [client] if client else applied.clients
-        located = locate(session, clients, model, key)
+        located = locate(session, clients, model, key) or locate_corrected(session, [applied.of_client(each) for each in clients], model, key)
         found = _one(located, model, key, "" if located else did_you_mean(session, clients, model, key))
         scope, resultant = OneClient(found.client), applied.of_client(found.client)
         before = _field(session, scope, model, found.canonical_id, field)

@@ -14,6 +14,7 @@ from treaty.errors import UsageError
 from treaty.lake.names import quote_text
 from treaty.operations.applied import AppliedProject, open_applied
 from treaty.operations.explaining.contributing import ContributionMaker, reading_mapping
+from treaty.operations.explaining.corrected import locate_corrected
 from treaty.operations.explaining.delivered import delivery_steps
 from treaty.operations.explaining.ending import end_at_sinks, end_of_empty, end_of_record, newer_in_quarantine
 from treaty.operations.explaining.evaluating import Conformed
@@ -140,7 +141,7 @@ class _Explainer:
         """Explain the golden record that a key means, or why there is none."""
         found = self._located.get(key)
         if found is None:
-            found = self._located[key] = locate(self.session, self.clients, self.model, key)
+            found = self._located[key] = locate(self.session, self.clients, self.model, key) or self._corrected_to(key)
         if len(found) > 1:
             listed = "\n".join(f"  {each.canonical_id} of {each.client}: {', '.join(f'{m.name}/{m.source_key}' for m in each.members)}" for each in found)
             raise UsageError(f"{key!r} means {len(found)} records of {self.model}:\n{listed}", remedy="Name one by its id, or its client with --client.")
@@ -161,6 +162,9 @@ class _Explainer:
             f"No record{where} has this key: nothing that landed for {self.model} carries it, neither canonical nor in quarantine. "
             + (meant or f"`treaty records {self.model}` lists what there is. Has its source been read?"),
         )
+
+    def _corrected_to(self, key: str) -> tuple[Located, ...]:
+        return locate_corrected(self.session, [self.applied.of_client(each) for each in self.clients], self.model, key)
 
     def of_source(self, source: str) -> Explanation:
         """Explain a record by its place in the source."""
