@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from small_project import write_small_project
 import treaty
 
 SYSTEM = "systems/store.yaml"
-READ = '    read: {files: "*.csv", delimiter: ";"}\n'
 KEY = "    key: [id]\n"
 
 
@@ -24,12 +24,12 @@ def project(tmp_path: Path, new_database: Callable[[], str], monkeypatch: pytest
     return tmp_path
 
 
-def run(project: Path, read: str, key: str = KEY) -> dict[str, str]:
+def run(project: Path, read: str, key: str = KEY, files: str = "*.csv") -> dict[str, str]:
     """Run with the stream read like that; return the names of the things by code. Everything must be accounted for."""
     system = project / SYSTEM
     text = system.read_text(encoding="utf-8")
     declared = text[: text.index("    key:")] if "    key:" in text else text[: text.index("    read:")]
-    system.write_text(f'{declared}{key}    read: {{files: "*.csv", {read}}}\n', encoding="utf-8")
+    system.write_text(f'{declared}{key}    read: {{files: "{files}", {read}}}\n', encoding="utf-8")
     assert treaty.run(project, apply=True).ok
     assert () == treaty.verify(project).problems
     return {each["code"]: each["name"] for each in treaty.records("thing", project).to_pylist()}
@@ -62,8 +62,6 @@ def test_records_of_a_wrong_reading_are_deleted(project: Path) -> None:
     """A key that only the wrong reading had is gone; a later file's record stays the newer one."""
     write(project, "1.csv", "kept;by;1\nid;name;size\nA;ball;3\nB;box;4\n")
     write(project, "2.csv", "head;of;file\nid;name;size\nB;crate;5\n")
-    system = project / SYSTEM
-    system.write_text(system.read_text(encoding="utf-8").replace("key: [id]", "key: [id]"), encoding="utf-8")
     read = 'delimiter: ";", columns: [id, name, size], header: false'
     assert {"A", "B", "kept"} <= run(project, f"{read}").keys()
     assert {"A": "ball", "B": "crate"} == run(project, f"{read}, skip_lines: 2")
@@ -83,6 +81,31 @@ def test_a_stream_without_a_key_keeps_nothing_of_a_wrong_reading(project: Path) 
     assert {"A": "fÃ¼r", "B": "box"} == run(project, 'delimiter: ";", encoding: cp1252', key="")
     assert {"A": "für", "B": "box"} == run(project, 'delimiter: ";", encoding: utf-8', key="")
     assert 2 == len(treaty.records("thing", project))
+
+
+@pytest.mark.parametrize("key", [KEY, KEY + "    deletes: {mode: snapshot, guard: 90%}\n"])
+def test_members_of_archives_and_snapshots_are_read_again(project: Path, key: str) -> None:
+    """An archive is opened again, and what a member only seemed to hold goes once, also where each file is a snapshot."""
+    with zipfile.ZipFile(project / "inbox/store/all.zip", "w") as archive:
+        archive.writestr("1.csv", "seen;by;1\nid;name;size\nA;ball;3\n")
+    read = 'delimiter: ";", columns: [id, name, size], header: false'
+    assert "seen" in run(project, read, key, "*.zip")
+    assert {"A": "ball"} == run(project, f"{read}, skip_lines: 2", key, "*.zip")
+    assert [] == waiting(project)
+    assert [0] == [stream.landed for flow in treaty.run(project).flows for stream in flow.streams]
+
+
+def test_another_format_is_read_again(project: Path) -> None:
+    """What was taken for a table is read as documents."""
+    write(project, "1.csv", '{"id": "A", "name": "ball", "size": "3"}\n{"id": "B", "name": "box", "size": "4"}\n')
+    assert {} == run(project, 'delimiter: ";"')
+    assert [("required", 1)] == waiting(project), "the first line was taken for names of columns"
+    system = project / SYSTEM
+    system.write_text(system.read_text(encoding="utf-8").replace("format: csv", "format: jsonl").replace(', delimiter: ";"', ""), encoding="utf-8")
+    assert treaty.run(project, apply=True).ok
+    assert ["ball", "box"] == sorted(treaty.records("thing", project).column("name").to_pylist())
+    assert [] == waiting(project)
+    assert () == treaty.verify(project).problems
 
 
 def test_the_plan_says_that_files_are_read_again(project: Path) -> None:

@@ -83,6 +83,19 @@ class Work:
         system, _, name = self.mapping.stream.name.partition("/")
         return landed_table(system, name)
 
+    @property
+    def rows(self) -> str:
+        """A query for the stream's landed rows, for conditions to follow."""
+        return landed_rows(self.session, self.mapping.stream)
+
+
+def landed_rows(session: Session, stream: CompiledStream) -> str:
+    """Return a query for a stream's landed rows; what landed as a table, before the format was one of documents, has a payload that is null."""
+    system, _, name = stream.name.partition("/")
+    table = landed_table(system, name)
+    lacks = shape_of_format(stream.format) != "columns" and "payload" not in (table_columns(session, table) or {})
+    return f"select *{', null::varchar as payload' if lacks else ''} from {lake_table(table)}"
+
 
 def mapping_position(session: Session, client: str, mapping: str) -> Mapping[str, Any]:
     """Return how far a mapping has come, and in which generation of which applied project; empty before its first run."""
@@ -298,7 +311,7 @@ def run_query(work: Work, chunks: Sequence[Chunk], batch: Batch, *, anew: bool =
         return (_run_wide(work, chunks[0], batch),)
     queries = []
     for chunk in chunks:
-        relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
+        relation = f"{work.rows} where {chunk.condition}"
         queries.append(conform_sql(work.mapping, relation, inputs_over(work, relation), versioned=chunk.versioned))
     _keep(work.session, "conform_all", *queries)
     _part(work, chunks, kept)
@@ -322,7 +335,7 @@ def _part(work: Work, chunks: Sequence[Chunk], kept: str | None = None) -> None:
     session, duck = work.session, work.session.duck
     returned = returning(work.project, work.mapping)
     judged = "conform_all"
-    landed = f"select * from {lake_table(work.table)} where " + " or ".join(f"({each.condition})" for each in chunks)
+    landed = f"{work.rows} where " + " or ".join(f"({each.condition})" for each in chunks)
     if returned and find_echoes(session, work.mapping, returned, landed):
         judged = f"""(select * replace (if(echo, 'duplicate', _state) as _state, if(echo, 'echo', _reason) as _reason)
             from (select *, _state = 'good' and _landed_id in (from {ECHOES}) as echo from conform_all))"""
@@ -343,7 +356,7 @@ def inputs_over(work: Work, relation: str) -> Inputs:
 def _run_wide(work: Work, chunk: Chunk, batch: Batch) -> Path:
     """Run the query over many rows: those that are alone go into a file that serves several tables, as they are computed."""
     session, duck, mapping = work.session, work.session.duck, work.mapping
-    relation = f"select * from {lake_table(work.table)} where {chunk.condition}"
+    relation = f"{work.rows} where {chunk.condition}"
     inputs = inputs_over(work, relation)
     if shape_of_format(mapping.stream.format) == "columns":
         own = sorted(each for each in inputs.columns if each.startswith("c_"))

@@ -10,6 +10,7 @@ from treaty.engines.duckdb.conform import conform_sql
 from treaty.engines.duckdb.hooks import register_hooks
 from treaty.engines.duckdb.paths import quote_name, quote_text
 from treaty.engines.duckdb.structures import observed_lists
+from treaty.flows.conforming import landed_rows
 from treaty.flows.effects import Effects
 from treaty.flows.foreseeing import Foresight
 from treaty.flows.references import inputs_of
@@ -37,7 +38,7 @@ def _sample(foresight: Foresight, mapping: CompiledMapping, rows: int) -> Differ
     mine = f"_client = {quote_text(mapping.client)} and _op = 'upsert' and not coalesce(_late, false)"
     chosen = f"select _landed_id from {lake_table(landed)} where {mine} order by md5(_landed_id::varchar) limit {rows}"
     duck.execute(f"create or replace temp table s_chosen as {chosen}")
-    relation = f"select * from {lake_table(landed)} where {mine} and _landed_id in (select _landed_id from s_chosen)"
+    relation = f"{landed_rows(session, mapping.stream)} where {mine} and _landed_id in (select _landed_id from s_chosen)"
     lists = observed_lists(duck, mapping.stream, mapping.nodes_read, relation)
     duck.execute(f"create or replace temp table s_rows as {conform_sql(mapping, relation, inputs_of(session, mapping, foresight.as_of, lists))}")
     fields = [each.name for each in mapping.fields]

@@ -91,7 +91,7 @@ class SharedQueries:
         """Run a query; each client's rows go into files of their own."""
         query.ran = True
         mine = " or ".join(f"_client = {quote_text(client)} and _batch <= {batch}" for client, (_, batch) in query.through.items())
-        relation = f"select * from {lake_table(work.table)} where _op <> 'refused' and ({mine})"
+        relation = f"{work.rows} where _op <> 'refused' and ({mine})"
         folder = Path(tempfile.mkdtemp(prefix="shared-", dir=self.session.temp_folder))
         place = f"list_position([{', '.join(map(quote_text, query.through))}], _client) - 1 as _place"
         try:

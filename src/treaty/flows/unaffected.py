@@ -17,7 +17,6 @@ from treaty.engines.duckdb.conform import conform_sql
 from treaty.engines.duckdb.paths import quote_name, quote_text
 from treaty.flows.conforming import LEFT_OUT, ROWS_IN_MEMORY, Chunk, Work, inputs_over
 from treaty.lake.current import ModelTables
-from treaty.lake.names import lake_table
 from treaty.sessions import Session
 
 AFFECTED = "plan_affected"  # temporary: landed records that are conformed
@@ -73,7 +72,7 @@ def find_affected(work: Work, before: CompiledMapping, chunks: Sequence[Chunk]) 
     if parts is None:
         return False
     duck = work.session.duck
-    landed = f"select * from {lake_table(work.table)} where " + " or ".join(f"({each.condition})" for each in chunks)
+    landed = f"{work.rows} where " + " or ".join(f"({each.condition})" for each in chunks)
     duck.execute(f"""
         create or replace temp table {AFFECTED} as
         {_differing(work, parts, landed)} union

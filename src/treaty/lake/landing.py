@@ -458,13 +458,15 @@ class _Landing:
         return _keep_rows(session, staging.table, path, gone)
 
     def _leave(self, group: _Group, staging: Staging, rows: str, known: list[tuple[str, str]], counts: LandingResult) -> TableWrite | None:
-        """Prepare that goes what only an earlier reading of the same bytes had."""
+        """Prepare that goes what only an earlier reading of the same bytes had; of a snapshot, what lacks is deleted as ever, by its guard."""
         session, request = self._session, self._request
+        group.left_out = left_out(session, staging, request.system, request.stream, rows)
+        if group.snapshot is not None:
+            return None
         query = gone_query(staging, request.system, request.stream, request.reading, rows, known, keyless=request.keyless)
         path = prepared_path(session, group.batch, staging.table)
         gone = write_parquet(session, path, query)
         counts.deleted += gone
-        group.left_out = left_out(session, staging, request.system, request.stream, rows)
         return _keep_rows(session, staging.table, path, gone)
 
     # ---- what could not be read
