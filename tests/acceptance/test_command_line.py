@@ -109,6 +109,8 @@ def test_discard_leaves_records_out_with_a_reason(small: Path) -> None:
     treaty("run", "--project", small)
     group = treaty("quarantine", "list", "--json", "--project", small).json[0]["group"]
     assert treaty("quarantine", "discard", group, "--project", small).status == 2
+    assert f"Did you mean {group}?" in treaty("quarantine", "discard", group[:6], "--reason", "a test", "--project", small).errors
+    assert "no record with the source key nope" in treaty("quarantine", "discard", group, "--source-key", "nope", "--reason", "a test", "--project", small).errors
     assert treaty("quarantine", "discard", group, "--reason", "a test", "--project", small).status == 0
     assert [] == treaty("quarantine", "list", "--json", "--project", small).json
     verified = treaty("verify", "--json", "--project", small).json
@@ -207,6 +209,14 @@ def test_try_shows_what_a_pasted_record_would_become(small: Path) -> None:
     assert {"code": "A-1", "name": "x", "size": 3} == answer.json["records"][0]["fields"]
     assert ("size", "not-an-integer", "z") == tuple(answer.json["records"][1]["notes"][0][name] for name in ("field", "rule", "value"))
     assert not (small / ".treaty").exists()
+
+
+@pytest.mark.parametrize(("content", "told"), [(b"A-1;x;3\n", "There is no record in it"), (b'{"id": "A-1"}', "There is no record in it"), (b"", "Refused: empty-file")])
+def test_try_of_what_holds_no_record_is_no_success(content: bytes, told: str, small: Path) -> None:
+    """A row without a line of names, another format and nothing at all are told, with status 1, as JSON too."""
+    answer = treaty("try", "store.things", "-", "--project", small, stdin=content)
+    assert 1 == answer.status == treaty("try", "store.things", "-", "--json", "--project", small, stdin=content).status
+    assert told in answer.output
 
 
 def test_try_opens_archives(small: Path) -> None:

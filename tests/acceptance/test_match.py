@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from command_line import Answer, treaty
+from tests.workbooks import sheet_of, workbook
 
 CSV = "Kundennummer;Firma;E-Mail;PLZ;Ort;Bemerkung\nK-1;Alpha GmbH;a@example.com;10115;Berlin;x\nK-2;Beta AG;b@example.de;50667;Köln;y\n"
 RECORDS: list[dict[str, Any]] = [
@@ -157,3 +158,13 @@ def test_table_reference_needs_its_variable(files: Path, monkeypatch: pytest.Mon
     answer = treaty("match", files / "export.csv", "env:SHOP_URL#customer")
     assert 2 == answer.status
     assert "holds no PostgreSQL URL" in answer.errors and "hush" not in answer.errors
+
+
+def test_a_side_is_a_table_of_a_workbook(tmp_path: Path) -> None:
+    """Of a workbook the first sheet with a table is meant, read from the row that names its columns; another by FILE#SHEET."""
+    people = [["Customers, as of November"], ["No.", "First name", "Last name", "E-mail"], ["1", "Ann", "Smith", "a@x.example"], ["2", "Bo", "Berg", "b@x.example"]]
+    sheets = [["Ask the ERP team"]], people, [["Order", "Customer"], ["7", "1"]]
+    (tmp_path / "export.xlsx").write_bytes(workbook(*map(sheet_of, sheets), names=["About", "People", "Orders"]))
+    found = treaty("match", tmp_path / "export.xlsx", "party/contact", "--json").json
+    assert {"First name": "given_name", "Last name": "family_name", "E-mail": "email", "No.": None} == {each["source"]: each["target"] for each in found}
+    assert ["Order", "Customer"] == [each["source"] for each in treaty("match", f"{tmp_path / 'export.xlsx'}#orders", "party/contact", "--json").json]

@@ -303,3 +303,15 @@ def test_what_is_like_no_model_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "odd.csv").write_text("Wert\n1\n2\n", encoding="utf-8")
     said = treaty("onboard", "acme", tmp_path / "odd.csv", "--project", project, "--answer", "model:files/odd=-").output
     assert "Nothing of it is like a model of this project" in said and "treaty run" not in said
+
+
+def test_what_a_decision_leaves_out_is_no_problem(tmp_path: Path) -> None:
+    """The dry run counts a record that a decision rejects as filtered, and lists nothing of it as quarantined."""
+    project = make(tmp_path)
+    (tmp_path / "kunden-2026-11.csv").write_bytes(KUNDEN.replace("maria@alpen.example", "keine").encode("cp1252"))
+    front = "id: no-mail\ntitle: Contacts without an address are left out\nstatus: accepted\ndate: 2026-11-27\ndecision-makers: [us]\nkind: edge-case\ngoverns: [contact.email]"
+    (project / "decisions").mkdir(exist_ok=True)
+    (project / "decisions/no-mail.md").write_text(f"---\n{front}\nwhen: failed(email)\ntreatment: reject\n---\n\n## Context\n\nNobody can be written to.\n", encoding="utf-8")
+    said = treaty("onboard", "corva", tmp_path / "kunden-2026-11.csv", "--project", project, "--json").json
+    (tried,) = said["rehearsals"]
+    assert (3, 1, []) == (tried["canonical"], tried["filtered"], [each for each in tried["problems"] if each["fatal"]])

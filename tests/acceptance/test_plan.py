@@ -107,9 +107,12 @@ def test_stale_plans_are_refused(small: Path, monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(Exception, match="something landed of main store/things"):
         treaty.apply(second.plan_id, small)
     third = treaty.plan(small)
-    assert treaty.apply(None, small).changed
-    with pytest.raises(Exception, match="another project was applied"):
+    fourth = treaty.plan(small)
+    assert treaty.apply(fourth.plan_id, small).changed
+    with pytest.raises(Exception, match="since it was made, another project was applied. Nothing"):
         treaty.apply(third.plan_id, small)
+    with pytest.raises(Exception, match="The plan was applied already, by "):
+        treaty.apply(fourth.plan_id, small)
     edit(small, "mappings/store.things.yaml", "name: id", "name: name")
     forget_hits()
     monkeypatch.setenv("TREATY_FAULT", "plan.prepared:1:raise")

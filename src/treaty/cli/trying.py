@@ -21,9 +21,9 @@ def configure_try(parser: argparse.ArgumentParser) -> None:
 
 
 def do_try(arguments: argparse.Namespace, output: Output) -> int:
-    """Show what the records of a file would become; status 1 where one would be quarantined."""
+    """Show what the records of a file would become; status 1 where one would be quarantined or cannot be read, or there is none."""
     result = treaty.try_mapping(arguments.mapping, read_input(arguments.file), project=arguments.project, client=arguments.client)
-    good = all(record.state == "canonical" for record in result.records)
+    good = bool(result.records) and not result.refusals and all(record.state == "canonical" for record in result.records)
     if output.as_json:
         output.json(result)
         return 0 if good else 1
@@ -48,7 +48,10 @@ def do_try(arguments: argparse.Namespace, output: Output) -> int:
         output.line(f"Looked up or joined, and not there without a lake: {', '.join(result.unseen)}.", "yellow")
     for refusal in result.refusals:
         output.line(f"Refused: {refusal}", "bold red")
-    return 0 if good and not result.refusals else 1
+    if not result.records and not result.refusals:
+        output.line(f"There is no record in it, read as the stream of {result.mapping} is: is it of that format, and is its first line the names of columns?", "yellow")
+        output.line(f"`treaty read {arguments.file}` shows how a file is read by itself.", "dim")
+    return 0 if good else 1
 
 
 def read_input(name: str) -> bytes:

@@ -167,6 +167,10 @@ def _planned(session: Session, maker: PlanMaker, applied: AppliedFiles, plan_id:
     if not content["complete"]:
         raise StopError(f"The plan has no verdict: {'; '.join(content['undecided'][:3])}.", remedy="Mend that, and plan again. Nothing was changed.")
     if plan_id is not None:
+        done = next((each for each in list_applies(session) if each.plan_id == content["plan_id"]), None)
+        if done is not None:
+            remedy = "Nothing was changed. `treaty apply --list` shows what was applied since; `treaty plan` compares anew."
+            raise StopError(f"The plan was applied already, by {done.who} on {done.applied_at:%Y-%m-%d at %H:%M} UTC.", remedy=remedy)
         ensure_fresh(maker, applied, relies)
     return content, relies
 

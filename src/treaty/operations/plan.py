@@ -138,7 +138,8 @@ def moved_since(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     if then["versions"] != now["versions"] and not moved:
         moved.append("what Treaty's functions do has changed")
     for kind, text in (("landed", "something landed of"), ("contributed", "something was conformed for")):
-        places = [place for place in sorted(then[kind].keys() | now[kind].keys()) if then[kind].get(place) != now[kind].get(place)]
+        both = then[kind].keys() & now[kind].keys() if moved else then[kind].keys() | now[kind].keys()  # what another project reads is not compared
+        places = [place for place in sorted(both) if then[kind].get(place) != now[kind].get(place)]
         if places and not (kind == "contributed" and moved):
             moved.append(f"{text} {', '.join(places[:3])}{' …' if len(places) > 3 else ''}")
     return moved

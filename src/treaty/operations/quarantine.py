@@ -125,11 +125,14 @@ def discard(
 def _open(session: Session, scope: ClientScope, group: str, source_keys: Sequence[str]) -> tuple[OpenRecord, ...]:
     found = lake.open_records(session, scope, group, source_keys=source_keys)
     if not found:
+        if source_keys and lake.open_records(session, scope, group):
+            raise UsageError(f"Group {group} has no record with the source key {', '.join(source_keys)}.", remedy=f"`treaty quarantine show {group}` lists its records.")
         _refuse(session, scope, group)
     return found
 
 
 def _refuse(session: Session, scope: ClientScope, group: str) -> NoReturn:
     known = [each.group for each in lake.quarantine_groups(session, scope)]
-    remedy = "`treaty quarantine list` shows the groups." if known else "Nothing is in quarantine."
+    begins = [each for each in known if group and each.startswith(group)]
+    remedy = f"Did you mean {begins[0]}?" if len(begins) == 1 else "`treaty quarantine list` shows the groups." if known else "Nothing is in quarantine."
     raise UsageError(f"Nothing is in quarantine under {group!r}.", remedy=remedy)

@@ -12,6 +12,7 @@ from treaty.errors import UsageError
 from treaty.matching.contracts import profile_properties
 from treaty.matching.profiles import StreamProfile
 from treaty.operations.descriptions import read_description
+from treaty.operations.onboarding.workbooks import SUFFIXES, find_tables
 from treaty.operations.reading import Event, read_file, read_stream
 from treaty.operations.sampling import collect_sample
 from treaty.operations.workspace import Folder, find_root
@@ -88,7 +89,17 @@ def _file(file: Path, part: str, project: Folder, records: int) -> Side:
             return found
         if suffix != ".json":
             raise UsageError(f"{file} is neither a data contract nor a schema.", remedy="Contracts have `kind: DataContract`; OpenAPI has `openapi`.")
-    return _sampled("sample", file.stem, read_file(file, project=project, limit=records))
+    settings = _sheet(file, part.lstrip("#/")) if suffix in SUFFIXES else {}
+    return _sampled("sample", str(settings.get("sheet") or file.stem), read_file(file, project=project, limit=records, **settings))
+
+
+def _sheet(file: Path, wanted: str) -> dict[str, Any]:
+    """Return how the first table of a workbook is read, or the sheet that is named."""
+    tables = find_tables(file)
+    if not wanted:
+        return tables[0].settings
+    named = next((each.settings for each in tables if each.sheet.casefold() == wanted.casefold()), None)
+    return named or {"sheet": wanted}
 
 
 def _parsed(file: Path, suffix: str) -> Any:

@@ -113,8 +113,8 @@ def add_to_code_list(
     evidence = _gather(workspace, group)
     lists = _code_lists(workspace.project, evidence)
     if len(lists) != 1:
-        told = ", ".join(each.id for each in lists) or "none"
-        raise UsageError(f"{len(lists)} code lists are concerned: {told}.", remedy="Write the decision by hand, or draft one without --map.")
+        told = f"Several code lists are concerned ({', '.join(each.id for each in lists)})" if lists else "No code list lacks these values"
+        raise UsageError(f"{told}, so --map has nowhere to write.", remedy="Write the decision by hand, or draft one without --map.")
     code_list = lists[0]
     file, edited = _code_list_file(workspace.project, code_list, client, reason)
     for value, target in rows.items():

@@ -62,6 +62,8 @@ def _problems(records: Iterable[TriedRecord]) -> tuple[Problem, ...]:
     counted: Counter[tuple[str, str, bool]] = Counter()
     examples: dict[tuple[str, str, bool], str] = {}
     for record in records:
+        if record.state == "filtered":
+            continue  # left out by a decision: what fails in it stops nothing
         for note in record.notes:
             key = (note.field or "", note.rule, note.fatal)
             counted[key] += 1

@@ -17,8 +17,9 @@ LOOKED_AT_RECORDS = 50
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One sheet with a table: what its stream adds to the stream's name, and what its ``read`` says."""
+    """One sheet with a table: its name, what its stream adds to the stream's name, and what its ``read`` says."""
 
+    sheet: str
     suffix: str
     settings: dict[str, Any]
 
@@ -29,7 +30,7 @@ def find_tables(file: Path) -> list[Table]:
     A sheet holds a table where two columns or more have names and a row stands below them; of others (a title page, a legend) nothing is read.
     """
     if file.suffix.lower() not in SUFFIXES:
-        return [Table("", {})]
+        return [Table("", "", {})]
     sheets = list(_sheets(file))
     tables = [(number, each) for number, each in enumerate(sheets) if _is_table(each)]
     found = []
@@ -37,8 +38,8 @@ def find_tables(file: Path) -> list[Table]:
         named: dict[str, Any] = {"sheet": each.details["sheet"]} if len(tables) > 1 or number else {}
         row = each.details.get("names_seem_in_row")
         suffix = re.sub(r"[^a-z0-9]+", "_", each.details["sheet"].lower()).strip("_") or str(number + 1)
-        found.append(Table(f"_{suffix}" if len(tables) > 1 else "", {**named, **({"skip_rows": int(row) - 1} if row else {})}))
-    return found or [Table("", {})]
+        found.append(Table(each.details["sheet"], f"_{suffix}" if len(tables) > 1 else "", {**named, **({"skip_rows": int(row) - 1} if row else {})}))
+    return found or [Table("", "", {})]
 
 
 def _sheets(file: Path) -> Iterator[ReadArrival]:
