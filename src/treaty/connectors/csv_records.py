@@ -79,7 +79,7 @@ def read_csv(
         if survey.doubt:
             details["irregular"] = survey.doubt
         return exact(), details
-    return CsvScan(text.content, columns, dialect.delimiter, dialect.quote, dialect.header, exact=exact), details
+    return CsvScan(text.content, columns, dialect.delimiter, dialect.quote, dialect.header, starts=tuple(survey.starts), exact=exact), details
 
 
 def _without_lines(text: str, count: int) -> str:

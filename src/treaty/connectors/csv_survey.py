@@ -9,26 +9,29 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from treaty.connectors.encodings import CheckedDecoder
+from treaty.connectors.interface import RecordStart
 
 DELIMITERS = (",", ";", "\t", "|")
 SAMPLE_ROWS = 200
+_LINE_END = 10
+_APART_BYTES = 32 * 1024**2  # of record starts that are told
 
 
 class Survey:
     """What one pass over the bytes tells. Raises SetAsideError (``bad-encoding``) where they are not UTF-8.
 
     ``doubt`` names why the engine should not read it: NUL, a lone carriage return, an odd number of quotes, or a quoted
-    field that spans more lines than the limit. To see the last, it is enough to look every ``field_lines / 2`` bytes
-    whether a line ends inside quotes: a field of more lines is longer than that.
+    field that spans more lines than the limit. ``starts`` are some of the places where records begin.
     """
 
     def __init__(self, chunks: Iterable[bytes], quote: str, field_lines: int) -> None:
         self.doubt = ""
+        self.starts: list[RecordStart] = []
         self._quote = quote.encode()
         self._field_lines = field_lines
-        self._stride = max(field_lines // 2, 64) & ~7  # bytes; whole 64-bit words
         self._inside = 0  # parity of quotes so far
-        self._open_lines = 0  # line ends since the open quoted field began, as far as seen
+        self._open_lines = 0  # line ends since the open quoted field began
+        self._bytes = self._records = 0
         decoder = CheckedDecoder("utf-8")
         returns = pairs = 0
         last = b""
@@ -37,10 +40,9 @@ class Survey:
             if b"\0" in chunk:
                 self.doubt = "NUL"
             if b"\r" in chunk or last == b"\r":
-                returns += int(np.count_nonzero(np.frombuffer(chunk, np.uint8) == 13))
+                returns += chunk.count(b"\r")
                 pairs += chunk.count(b"\r\n") + (last == b"\r" and chunk[:1] == b"\n")
-            if self._quote and not self.doubt:
-                self._look_at_quotes(chunk)
+            self._count_records(chunk)
             last = chunk[-1:]
         decoder.decode(b"", final=True)
         if returns != pairs:
@@ -48,48 +50,33 @@ class Survey:
         if self._inside:
             self.doubt = self.doubt or "unbalanced quotes"
 
-    def _look_at_quotes(self, chunk: bytes) -> None:
-        is_quote = np.frombuffer(chunk, np.uint8) == self._quote[0]
-        parities = self._parities(is_quote)
-        end = self._inside ^ int(np.count_nonzero(is_quote)) & 1
-        if self._open_lines or self._last_line_ends_inside(chunk, end) or self._line_ends_inside(chunk, parities):
-            self._count_open_lines(chunk)
-        self._inside = end
-
-    def _parities(self, is_quote: np.ndarray) -> np.ndarray:
-        """Return whether each stride's end is inside quotes: the xor of the 0/1 bytes, eight at a time."""
-        whole = len(is_quote) // self._stride * self._stride
-        words = is_quote[:whole].view(np.uint64).reshape(-1, self._stride // 8)
-        folded = np.bitwise_xor.reduce(words, axis=1)
-        for shift in (32, 16, 8):
-            folded ^= folded >> np.uint64(shift)
-        return np.bitwise_xor.accumulate((folded & np.uint64(1)).astype(np.uint8)) ^ self._inside
-
-    def _last_line_ends_inside(self, chunk: bytes, end: int) -> bool:
-        return bool(end ^ chunk.count(self._quote, chunk.rfind(b"\n") + 1) & 1)
-
-    def _line_ends_inside(self, chunk: bytes, parities: np.ndarray) -> bool:
-        for number in np.flatnonzero(parities[:-1] & parities[1:]).tolist():
-            start = (number + 1) * self._stride
-            line_end = chunk.find(b"\n", start)
-            if line_end >= 0 and not chunk.count(self._quote, start, line_end) & 1:
-                return True
-        return False
-
-    def _count_open_lines(self, chunk: bytes) -> None:
+    def _count_records(self, chunk: bytes) -> None:
         data = np.frombuffer(chunk, np.uint8)
-        line_ends = np.flatnonzero(data == 10)
-        quotes = np.flatnonzero(data == self._quote[0])
-        within = (np.searchsorted(quotes, line_ends) + self._inside) & 1
+        line_ends = np.flatnonzero(data == _LINE_END)
+        if self._inside or (self._quote and self._quote in chunk):
+            quotes = np.flatnonzero(data == self._quote[0])
+            within = (np.searchsorted(quotes, line_ends) + self._inside) & 1
+            self._inside ^= len(quotes) & 1
+            self._measure_fields(within)
+            line_ends = line_ends[within == 0]
+        if len(line_ends) and self._bytes - (self.starts[-1].byte if self.starts else 0) >= _APART_BYTES:
+            self.starts.append(RecordStart(self._bytes + int(line_ends[0]) + 1, self._records + 1))
+        self._records += len(line_ends)
+        self._bytes += len(chunk)
+
+    def _measure_fields(self, within: np.ndarray) -> None:
+        """Look for a quoted field over too many lines; ``within`` says of each line end whether it is inside quotes."""
         breaks = np.flatnonzero(within == 0)
         if not len(breaks):
             longest = self._open_lines = self._open_lines + len(within)
         else:
             between = np.diff(breaks).max(initial=1) - 1
-            longest = max(self._open_lines + int(breaks[0]), int(between), len(within) - 1 - int(breaks[-1]))
+            longest = max(self._open_lines + int(breaks[0]), int(between))
             self._open_lines = len(within) - 1 - int(breaks[-1])
-        if longest > self._field_lines:
+        if max(longest, self._open_lines) > self._field_lines:
             self.doubt = "a quoted field over very many lines"
+        if not self._inside:
+            self._open_lines = 0
 
 
 def csv_reader(lines: Iterable[str], delimiter: str, quote: str, *, strict: bool, escape: str | None = None) -> Iterator[list[str]]:

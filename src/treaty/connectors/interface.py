@@ -32,6 +32,14 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordStart:
+    """Where a record of a file begins."""
+
+    byte: int
+    lines: int  # logical lines before it: records and the header
+
+
+@dataclass(frozen=True, slots=True)
 class CsvScan:
     """A CSV file that the engine may read by itself: UTF-8, no NUL, balanced quotes, ``\\n`` or ``\\r\\n`` as line ends.
 
@@ -47,6 +55,7 @@ class CsvScan:
     quote: str
     header: bool
     skip_lines: int = 0  # physical lines before the header, or before the first record
+    starts: tuple[RecordStart, ...] = ()  # some of its records, far apart and in order: a large file may be read in parts
     exact: Callable[[], Rows] = field(default=lambda: Rows(iter(()), None), compare=False, repr=False)
 
 

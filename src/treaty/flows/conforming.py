@@ -25,7 +25,7 @@ from treaty.flows.echoes import ECHOES, find_echoes, returning
 from treaty.flows.moved import references_moved
 from treaty.flows.references import come_through, inputs_of
 from treaty.lake.batches import Batch, open_batch
-from treaty.lake.commit import TableWrite, commit, discard, keep_file, parquet_options, prepare_rows, prepare_select, prepared_path
+from treaty.lake.commit import TableWrite, commit, discard, keep_files, parquet_options, prepare_rows, prepare_select, prepared_path
 from treaty.lake.current import ModelTables, current_contributions, effective_dispositions
 from treaty.lake.cursors import CursorPosition, Fence, read_cursor
 from treaty.lake.golden import WIDE_COLUMNS
@@ -448,8 +448,7 @@ def _prepare(session: Session, batch: Batch, write: PreparedWrite) -> TableWrite
         target = prepared_path(session, batch, write.table)
         os.link(path, target)
         linked.append(target)
-    first = keep_file(session, write.table, linked[0], write.rows)
-    return replace(first, files=(*first.files, *linked[1:]))
+    return keep_files(session, write.table, linked, write.rows)
 
 
 def resolving(session: Session, client: str, model: str) -> AbstractContextManager[None]:

@@ -7,7 +7,7 @@ it is small and flat, as rows for the catalog. The transaction only registers an
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -59,9 +59,9 @@ def prepare_select(session: Session, batch: Batch, table: str, select: str, *, o
     path = prepared_path(session, batch, table)
     rows = write_parquet(session, path, full_select(session, table, select), ordered=ordered)
     if rows == 0:
-        path.unlink(missing_ok=True)
+        remove_files([path])
         return None
-    return keep_file(session, table, path, rows)
+    return keep_files(session, table, [path], rows)
 
 
 def full_select(session: Session, table: str, select: str) -> str:
@@ -77,8 +77,13 @@ def full_select(session: Session, table: str, select: str) -> str:
 
 def write_parquet(session: Session, path: Path, select: str, *, ordered: bool = False) -> int:
     """Write a query's rows to a Parquet file laid out as the lake's are; return how many there are."""
-    written = session.duck.execute(f"copy ({select}) to {quote_text(str(path))} ({parquet_options(session, ordered=ordered)})").fetchone()
+    written = session.duck.execute(copy_parquet(session, path, select, ordered=ordered)).fetchone()
     return int(written[0]) if written else 0
+
+
+def copy_parquet(session: Session, path: Path, select: str, *, ordered: bool = False) -> str:
+    """Return the statement that writes a query's rows to a Parquet file laid out as the lake's are."""
+    return f"copy ({select}) to {quote_text(str(path))} ({parquet_options(session, ordered=ordered)})"
 
 
 def parquet_options(session: Session, *, ordered: bool = False) -> str:
@@ -115,24 +120,36 @@ def prepared_path(session: Session, batch: Batch, table: str) -> Path:
     return folder / f"{batch.number}-{os.getpid()}-{session.files_made}.parquet"
 
 
-def keep_file(session: Session, table: str, path: Path, rows: int) -> TableWrite:
-    """Take a written Parquet file as rows of a table, on disk for good; a few flat rows become catalog rows instead.
+def keep_files(session: Session, table: str, paths: Sequence[Path], rows: int) -> TableWrite:
+    """Take written Parquet files, ``rows`` in all, as rows of a table, on disk for good; a few flat rows become catalog rows instead.
 
-    The file may hold more columns than the table. One that holds fewer, or fewer members of one, is written again with the missing ones as nulls.
+    The files have the same columns, and may hold more than the table. Ones that hold fewer, or fewer members of one, are written again
+    with the missing ones as nulls.
     """
     known = _known_columns(session, table)
-    file = f"read_parquet({quote_text(str(path))})"
-    given = {row[0]: row[1] for row in session.duck.execute(f"describe select * from {file}").fetchall()}
+    given = {row[0]: row[1] for row in session.duck.execute(f"describe select * from {read_files(paths)}").fetchall()}
     kept = [name for name in known if name in given]
     narrow = any("STRUCT" in known[name] and known[name] != given[name] for name in kept)
     if is_flat(known) and rows * len(known) <= session.settings.inline_cells:
-        values = tuple(session.duck.execute(f"select {', '.join(quote_name(name) for name in kept)} from {file}").fetchall())
-        path.unlink()
+        values = tuple(session.duck.execute(f"select {', '.join(quote_name(name) for name in kept)} from {read_files(paths)}").fetchall())
+        remove_files(paths)
         return TableWrite(table, rows, columns=tuple(kept), values=values)
     if narrow or len(kept) < len(known):
-        path = _complete(session, table, path, kept)
-    sync_file(path)
-    return TableWrite(table, rows, files=(path,), columns=tuple(known), kinds=tuple(known.values()))
+        paths = [_complete(session, table, path, kept) for path in paths]
+    for path in paths:
+        sync_file(path)
+    return TableWrite(table, rows, files=tuple(paths), columns=tuple(known), kinds=tuple(known.values()))
+
+
+def read_files(paths: Sequence[Path]) -> str:
+    """Return the relation of the rows of Parquet files."""
+    return f"read_parquet([{', '.join(quote_text(str(path)) for path in paths)}])"
+
+
+def remove_files(paths: Iterable[Path]) -> None:
+    """Remove prepared files that no table will have."""
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,9 +231,7 @@ def _commit_parts(session: Session, parts: Sequence[Part], author: str, message:
 
 def discard(session: Session, batch: Batch, writes: Sequence[TableWrite | None]) -> None:
     """Remove prepared work that will not be committed."""
-    for write in writes:
-        for path in write.files if write else ():
-            path.unlink(missing_ok=True)
+    remove_files(path for write in writes if write for path in write.files)
     close_batch(session, batch)
 
 
@@ -314,9 +329,7 @@ def _discard(session: Session, batch: Batch, writes: Sequence[TableWrite]) -> No
             return
     except Exception:
         return
-    for write in writes:
-        for path in write.files:
-            path.unlink(missing_ok=True)
+    remove_files(path for write in writes for path in write.files)
 
 
 def _known_columns(session: Session, table: str) -> Mapping[str, str]:

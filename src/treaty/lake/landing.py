@@ -7,7 +7,6 @@ Small arrivals are landed many to a commit, a large one streams through the engi
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
@@ -18,7 +17,19 @@ from treaty.errors import RetryError
 from treaty.faults import faultpoint
 from treaty.lake.arrivals import KEYLESS, LastArrival, Receipt, last_arrivals, new_receipt, receipt_rows
 from treaty.lake.batches import Batch, open_batch
-from treaty.lake.commit import TableWrite, commit, discard, keep_file, prepare_rows, prepared_path, write_parquet
+from treaty.lake.commit import (
+    TableWrite,
+    commit,
+    copy_parquet,
+    discard,
+    keep_files,
+    prepare_rows,
+    prepared_path,
+    read_files,
+    remove_files,
+    write_parquet,
+)
+from treaty.lake.csv_parts import stage_csv
 from treaty.lake.cursors import Fence, FenceError, read_cursor
 from treaty.lake.issues import Issue, close_issue, open_issue
 from treaty.lake.names import column_name, lake_table, quote_name, quote_text
@@ -96,8 +107,8 @@ class _Group:
     columns: tuple[str, ...] | None = None
     receipts: list[Receipt] = field(default_factory=list)
     tables: list[pa.Table] = field(default_factory=list)
-    stream: Callable[[], str] | None = None  # of a large arrival: gives the query over its rows
-    fallback: Callable[[], str] | None = None  # the same, where the engine could not read the file
+    scan: CsvScan | None = None  # a large arrival that the engine may read by itself
+    stream: Callable[[], str] | None = None  # of a large arrival: gives the query over its rows, record by record
     refusals: list[tuple[Receipt, list[Refusal]]] = field(default_factory=list)
     snapshot: Arrival | None = None
     left_out: list[dict[str, Any]] = field(default_factory=list)  # dispositions of what only an earlier reading had
@@ -221,13 +232,8 @@ class _Landing:
         return self._group
 
     def _stream(self, group: _Group, records: CsvScan | Rows, receipt: Receipt) -> None:
-        if isinstance(records, CsvScan):
-            scan = records
-            group.stream = lambda: csv_rows(scan)
-            group.fallback = lambda: self._reading(scan.exact(), receipt)
-        else:
-            rows = records
-            group.stream = lambda: self._reading(rows, receipt)
+        group.scan = records if isinstance(records, CsvScan) else None
+        group.stream = lambda: self._reading(records.exact() if isinstance(records, CsvScan) else records, receipt)
 
     def _reading(self, rows: Rows, receipt: Receipt) -> str:
         """Register rows as a stream that can be read once."""
@@ -326,15 +332,15 @@ class _Landing:
         duck = self._session.duck
         known = list((table_columns(self._session, staging.table) or {}).items())
         newest = self._find_newest(group, staging)
-        staged = prepared_path(self._session, group.batch, staging.table)
+        staged: tuple[Path, ...] = ()
         try:
-            self._write_staged(group, staging, staged, newest, known)
+            staged = self._write_staged(group, staging, newest, known)
             if newest:
                 keep_known(self._session, staged, newest)
             rows = staged_rows(staging, staged, newest, known)
             repeats = order_repeats(self._session, staging, rows, "l_known" if newest else None)
             wrong = mark_wrong(self._session, staging, rows, repeats=repeats)
-            total = self._count(group, staging, staged)
+            total = self._count(group, staged)
             gone = None
             if group.snapshot is not None and newest and group.snapshot.complete_snapshot:
                 gone = self._vanish(group, staging, rows, newest, known, counts)
@@ -348,11 +354,11 @@ class _Landing:
             counts.landed += landed
             counts.unchanged += total - (landed - counts.deleted)
             self._note_skipped(group, staging, writes)
-            if not any(write and staged in write.files for write in writes):
-                staged.unlink(missing_ok=True)
+            if not any(write and set(staged) <= set(write.files) for write in writes):
+                remove_files(staged)
             return writes
         except BaseException:
-            staged.unlink(missing_ok=True)
+            remove_files(staged)
             raise
         finally:
             for relation in ("l_reader", "l_table"):
@@ -378,34 +384,50 @@ class _Landing:
 
         self._session.duck.register("l_table", pa.concat_tables(group.tables))
 
-    def _write_staged(self, group: _Group, staging: Staging, staged: Path, newest: str | None, known: list[tuple[str, str]]) -> None:
-        if group.stream is not None:
-            queries = [group.stream, *([group.fallback] if group.fallback else [])]
-        elif group.tables:
-            self._register(group)
-            queries = [lambda: "select * from l_table"]
-        else:  # a snapshot of nothing, or nothing in the bytes as they are read now
-            queries = [lambda: _no_rows(staging.columns)]
-        for place, query in enumerate(queries):
-            try:
-                select = staged_query(staging, identified(staging, query()), newest, known)
-                numbered = self._session.in_one_thread() if group.fallback and not place else nullcontext()  # rows of a file, in its order
-                with self._session.joins_as_written(), numbered:  # the engine has no idea how many rows arrive
-                    write_parquet(self._session, staged, select, ordered=newest is None and group.stream is not None)
-                return
-            except Exception as error:
-                if place + 1 == len(queries) or not self._session.is_unreadable_csv(error):
-                    raise
+    def _write_staged(self, group: _Group, staging: Staging, newest: str | None, known: list[tuple[str, str]]) -> tuple[Path, ...]:
+        """Write what arrives to files, as :func:`staged_query` tells, and return them."""
+        session = self._session
 
-    def _count(self, group: _Group, staging: Staging, staged: Path) -> int:
+        def new_path() -> Path:
+            return prepared_path(session, group.batch, staging.table)
+
+        def copy(rows: str, path: Path) -> str:
+            select = staged_query(staging, identified(staging, rows), newest, known)
+            return copy_parquet(session, path, select, ordered=newest is None and group.stream is not None)
+
+        with session.joins_as_written():  # the engine has no idea how many rows arrive
+            if group.scan is not None:
+                try:
+                    return stage_csv(session, group.scan, new_path, copy)
+                except Exception as error:
+                    if not session.is_unreadable_csv(error):
+                        raise
+            if group.stream is not None:
+                rows = group.stream()
+            elif group.tables:
+                self._register(group)
+                rows = "select * from l_table"
+            else:  # a snapshot of nothing, or nothing in the bytes as they are read now
+                rows = _no_rows(staging.columns)
+            staged = new_path()
+            try:
+                session.duck.execute(copy(rows, staged))
+            except BaseException:
+                remove_files([staged])
+                raise
+            return (staged,)
+
+    def _count(self, group: _Group, staged: tuple[Path, ...]) -> int:
         """Note in the receipts how many records each arrival had; return how many there are in all."""
-        counted = self._session.duck.execute(f"select _arrival, count(*) from read_parquet({quote_text(str(staged))}) group by all").fetchall()
+        counted = self._session.duck.execute(f"select _arrival, count(*) from {read_files(staged)} group by all").fetchall()
         for number, records in counted:
             group.receipts[number].records = int(records)
         return sum(int(records) for _, records in counted)
 
-    def _keep(self, group: _Group, staging: Staging, staged: Path, total: int, wrong: int, corrected: str) -> list[TableWrite | None]:
-        """Land the staged file as it is, less the rows of ``l_wrong``, which land corrected from a file of their own."""
+    def _keep(
+        self, group: _Group, staging: Staging, staged: tuple[Path, ...], total: int, wrong: int, corrected: str
+    ) -> list[TableWrite | None]:
+        """Land the staged files as they are, less the rows of ``l_wrong``, which land corrected from a file of their own."""
         session = self._session
         kept = _keep_rows(session, staging.table, staged, total)
         if kept is None or not wrong:
@@ -415,7 +437,7 @@ class _Landing:
         if not corrected:
             return [kept]
         path = prepared_path(session, group.batch, staging.table)
-        return [kept, _keep_rows(session, staging.table, path, write_parquet(session, path, corrected))]
+        return [kept, _keep_rows(session, staging.table, (path,), write_parquet(session, path, corrected))]
 
     def _write_again(self, group: _Group, staging: Staging, rows: str, known: list[tuple[str, str]], corrected: str) -> TableWrite | None:
         """Land what is right as staged and what had to be corrected from a new file."""
@@ -423,7 +445,7 @@ class _Landing:
         right = f"select {names} from {rows} anti join l_wrong using (_landed_id) where _op <> '{SAME}'"
         path = prepared_path(self._session, group.batch, staging.table)
         written = write_parquet(self._session, path, f"{right} union all by name {corrected}" if corrected else right)
-        return _keep_rows(self._session, staging.table, path, written)
+        return _keep_rows(self._session, staging.table, (path,), written)
 
     def _note_skipped(self, group: _Group, staging: Staging, writes: list[TableWrite | None]) -> None:
         """Note in each receipt how many of its records said nothing new."""
@@ -455,7 +477,7 @@ class _Landing:
         if gone and not self._request.accept_deletes and live is not None and gone * 100 > int(live[0]) * self._request.guard_percent:
             counts.held_deletes, gone = gone, 0
         counts.deleted += gone
-        return _keep_rows(session, staging.table, path, gone)
+        return _keep_rows(session, staging.table, (path,), gone)
 
     def _leave(self, group: _Group, staging: Staging, rows: str, known: list[tuple[str, str]], counts: LandingResult) -> TableWrite | None:
         """Prepare that goes what only an earlier reading of the same bytes had; of a snapshot, what lacks is deleted as ever, by its guard."""
@@ -533,10 +555,10 @@ def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa
     yield from rest
 
 
-def _keep_rows(session: Session, table: str, path: Path, rows: int) -> TableWrite | None:
+def _keep_rows(session: Session, table: str, paths: tuple[Path, ...], rows: int) -> TableWrite | None:
     if rows:
-        return keep_file(session, table, path, rows)
-    path.unlink(missing_ok=True)
+        return keep_files(session, table, paths, rows)
+    remove_files(paths)
     return None
 
 

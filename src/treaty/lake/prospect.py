@@ -15,7 +15,7 @@ from pathlib import Path
 from treaty.compiler.types import Type
 from treaty.errors import StopError
 from treaty.lake.batches import Batch
-from treaty.lake.commit import TableWrite, keep_file, prepared_path, write_parquet
+from treaty.lake.commit import TableWrite, keep_files, prepared_path, write_parquet
 from treaty.lake.current import ModelTables, current_golden
 from treaty.lake.names import golden_end_table, golden_table, lake_table, quote_name, quote_text
 from treaty.lake.schema import FIXED_TABLES, model_tables, table_columns
@@ -121,7 +121,7 @@ class Prospect:
         """Return what is prepared in a batch, for a commit; it is the commit's from now on."""
         mine = [each for each in self.written if each.batch == batch.number]
         self.written = [each for each in self.written if each.batch != batch.number]
-        return [keep_file(self.session, each.table, each.path, each.rows) for each in mine]
+        return [keep_files(self.session, each.table, [each.path], each.rows) for each in mine]
 
     def close(self) -> None:
         """Forget everything, and remove the files that nobody took."""

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from treaty.connectors.interface import CsvScan
 from treaty.lake.arrivals import Receipt
+from treaty.lake.commit import read_files
 from treaty.lake.names import column_name, lake_table, landed_id_sql, quote_name, quote_text
 from treaty.sessions import Session
 
@@ -62,12 +63,12 @@ class Staging:
         return ("payload",) if self.columns is None else tuple(column_name(name) for name in self.columns)
 
 
-def csv_rows(scan: CsvScan) -> str:
+def csv_rows(scan: CsvScan, first_record: int = 1) -> str:
     """Return a query over a CSV file: ``_arrival``, ``_locator``, ``_told`` and the physical columns, in file order."""
     columns = ", ".join(f"{quote_text(column_name(name))}: 'VARCHAR'" for name in scan.columns)
     quoting = quote_text(scan.quote)
     return (
-        f"select 0 as _arrival, row_number() over () as _locator, 'upsert' as _told, * from read_csv({quote_text(str(scan.path))}, "
+        f"select 0 as _arrival, {first_record - 1} + row_number() over () as _locator, 'upsert' as _told, * from read_csv({quote_text(str(scan.path))}, "
         f"auto_detect = false, header = {str(scan.header).lower()}, skip = {scan.skip_lines}, delim = {quote_text(scan.delimiter)}, "
         f"quote = {quoting}, escape = {quoting}, columns = {{{columns}}}, nullstr = {quote_text(_NO_NULL)}, strict_mode = true, "
         f"null_padding = false, ignore_errors = false, max_line_size = {_CSV_LINE_BYTES}, buffer_size = {_CSV_BUFFER_BYTES})"
@@ -112,10 +113,10 @@ def newest_query(staging: Staging, only: str | None) -> str:
 
 
 def staged_query(staging: Staging, rows: str, newest: str | None, known: Sequence[tuple[str, str]]) -> str:
-    """Return the query whose rows are written to the staged file; :func:`staged_rows` reads them back.
+    """Return the query whose rows are written to staged files; :func:`staged_rows` reads them back.
 
-    ``rows`` are identified rows; ``newest`` a relation of :func:`newest_query`. If that is None, nothing has landed yet, and the file is
-    the landed file: every column of the table, and ``_arrival``. Else rows that are *same* keep only what is needed to put them in
+    ``rows`` are identified rows; ``newest`` a relation of :func:`newest_query`. If that is None, nothing has landed yet, and the files
+    are the landed files: every column of the table, and ``_arrival``. Else rows that are *same* keep only what is needed to put them in
     order, and the content of the others is packed into one list, ``_content``: of few rows most of the time, and a list that is null
     costs a tenth of many columns that are. What a row supersedes is looked up later, for those that are not *same*: the join here
     holds 24 bytes for each landed record, so that wide rows stream past it.
@@ -148,18 +149,18 @@ def staged_query(staging: Staging, rows: str, newest: str | None, known: Sequenc
     )
 
 
-def keep_known(session: Session, staged: Path, newest: str) -> None:
-    """Fill ``l_known``: the newest landed row of each identity that the staged file has something new to say about."""
+def keep_known(session: Session, staged: Sequence[Path], newest: str) -> None:
+    """Fill ``l_known``: the newest landed row of each identity that the staged files have something new to say about."""
     identity = identity_of_staged()
     session.duck.execute(
         f"create or replace temp table l_known as select * from {newest} "
-        f"semi join (select distinct {identity} as _identity from read_parquet({quote_text(str(staged))}) where _op <> '{SAME}') using (_identity)"
+        f"semi join (select distinct {identity} as _identity from {read_files(staged)} where _op <> '{SAME}') using (_identity)"
     )
 
 
-def staged_rows(staging: Staging, staged: Path, newest: str | None, known: Sequence[tuple[str, str]]) -> str:
+def staged_rows(staging: Staging, staged: Sequence[Path], newest: str | None, known: Sequence[tuple[str, str]]) -> str:
     """Return the relation of the staged rows with every column of the table, and ``_arrival``; needs ``l_known`` if there is a newest."""
-    file = f"read_parquet({quote_text(str(staged))})"
+    file = read_files(staged)
     if newest is None:
         return file
     place = {name: number for number, name in enumerate(staging.physical, 1)}

@@ -30,11 +30,21 @@ def open_engine(limits: Limits, temp_folder: Path | None, settings: RuntimeSetti
         "memory_limit": f"{limits.memory_megabytes}MB",
         "threads": settings.threads,
         "enable_external_file_cache": False,
+        "allocator_flush_threshold": "16MB",
+        "allocator_bulk_deallocation_flush_threshold": "16MB",
         "preserve_insertion_order": True,
     }
     if temp_folder is not None:
         config["temp_directory"] = str(temp_folder)
-    connection = duckdb.connect(config=config)
+    return _in_utc(duckdb.connect(config=config))
+
+
+def another_connection(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
+    """Return one more connection to the same engine."""
+    return _in_utc(connection.cursor())
+
+
+def _in_utc(connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyConnection:
     connection.execute("set TimeZone = 'UTC'")
     return connection
 

@@ -149,6 +149,12 @@ class Session:
         finally:
             self.duck.execute(f"set memory_limit = '{self.limits.memory_megabytes}MB'")
 
+    def another_engine(self) -> duckdb.DuckDBPyConnection:
+        """Return one more connection to the engine, for a thread of its own to use and close; it sees the lake, and no temporary table."""
+        from treaty.sessions.duckdb import another_connection
+
+        return another_connection(self.duck)
+
     def roll_back(self) -> None:
         """End the engine's open transaction, if there still is one."""
         from treaty.sessions.duckdb import roll_back
