@@ -40,7 +40,7 @@ def csv_arrival(folder: Path, text: str, origin: str = "a.csv", cursor: Mapping[
     data = text.encode()
     path = folder / f"{hashlib.sha256(data).hexdigest()}.csv"
     path.write_bytes(data)
-    columns = tuple(text.split("\n", 1)[0].split(","))
+    columns = tuple(text.splitlines()[0].split(","))
 
     def exact() -> Rows:
         lines = [line.split(",") for line in text.strip().split("\n")[1:]]
