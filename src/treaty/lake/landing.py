@@ -489,7 +489,7 @@ class _Landing:
         path = prepared_path(session, group.batch, staging.table)
         gone = write_parquet(session, path, query)
         counts.deleted += gone
-        return _keep_rows(session, staging.table, path, gone)
+        return _keep_rows(session, staging.table, (path,), gone)
 
     # ---- what could not be read
 
