@@ -58,6 +58,17 @@ def test_a_wrong_delimiter_is_mended(project: Path) -> None:
     assert {"A": "globe", "B": "box"} == run(project, 'delimiter: ";"'), "a file that lacks a record deletes none"
 
 
+def test_a_mistyped_delimiter_deletes_nothing(project: Path) -> None:
+    """What was read well stays in use while nothing is found in its place, and is what it was once the mistake is mended."""
+    write(project, "1.csv", "id;name;size\nA;ball;3\nB;box;4\n")
+    well = {"A": "ball", "B": "box"}
+    assert well == run(project, 'delimiter: ";"')
+    assert well == run(project, 'delimiter: ","')
+    assert [("required", 2)] == waiting(project)
+    assert well == run(project, 'delimiter: ";"')
+    assert [] == waiting(project)
+
+
 def test_records_of_a_wrong_reading_are_deleted(project: Path) -> None:
     """A key that only the wrong reading had is gone; a later file's record stays the newer one."""
     write(project, "1.csv", "kept;by;1\nid;name;size\nA;ball;3\nB;box;4\n")

@@ -480,7 +480,10 @@ class _Landing:
         return _keep_rows(session, staging.table, (path,), gone)
 
     def _leave(self, group: _Group, staging: Staging, rows: str, known: list[tuple[str, str]], counts: LandingResult) -> TableWrite | None:
-        """Prepare that goes what only an earlier reading of the same bytes had; of a snapshot, what lacks is deleted as ever, by its guard."""
+        """Prepare that goes what only an earlier reading of the same bytes had; of a snapshot, what lacks is deleted as ever, by its guard.
+
+        Nothing goes where the reading of now finds few records in its place: it is mistyped, or not yet right.
+        """
         session, request = self._session, self._request
         group.left_out = left_out(session, staging, request.system, request.stream, rows)
         if group.snapshot is not None:
@@ -488,6 +491,9 @@ class _Landing:
         query = gone_query(staging, request.system, request.stream, request.reading, rows, known, keyless=request.keyless)
         path = prepared_path(session, group.batch, staging.table)
         gone = write_parquet(session, path, query)
+        keyed = session.duck.execute(f"select count(*) from {rows} where {request.keyless} or _source_key is not null").fetchone()
+        if keyed is None or int(keyed[0]) * 2 < gone:  # a mistake is likelier than that so much was never said
+            gone = 0
         counts.deleted += gone
         return _keep_rows(session, staging.table, (path,), gone)
 
