@@ -14,6 +14,7 @@ from tests.workbooks import sheet_of, workbook
 from treaty.operations.onboard import onboard
 from treaty.operations.onboarding import reaching
 from treaty.operations.onboarding.recording import read_record
+from treaty.operations.onboarding.tables import find_tables
 from treaty.project.files import catalog_folder
 from treaty.testing.api import run_api
 
@@ -315,3 +316,22 @@ def test_what_a_decision_leaves_out_is_no_problem(tmp_path: Path) -> None:
     said = treaty("onboard", "corva", tmp_path / "kunden-2026-11.csv", "--project", project, "--json").json
     (tried,) = said["rehearsals"]
     assert (3, 1, []) == (tried["canonical"], tried["filtered"], [each for each in tried["problems"] if each["fatal"]])
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252"])
+def test_titles_above_a_table_of_text_are_left_out(encoding: str, tmp_path: Path) -> None:
+    """Lines above the one that names the columns are skipped, in the encoding of the file; `match` reads it so too."""
+    project = make(tmp_path)
+    (tmp_path / "export.csv").write_bytes(f"Export der Kunden für Müller\nStand: 26.11.2026\n\n{KUNDEN}".encode(encoding))
+    said = treaty("onboard", "acme", tmp_path / "export.csv", "--project", project, "--json").json
+    assert [(4, "contact")] == [(each["records"], each["model"]) for each in said["streams"]]
+    assert "skip_lines: 3" in (project / "clients/acme/systems/files.yaml").read_text(encoding="utf-8")
+    if encoding == "utf-8":
+        assert "Vorname" in [each["source"] for each in treaty("match", tmp_path / "export.csv", "party/contact", "--json").json]
+
+
+def test_a_file_without_titles_is_read_from_its_first_line(tmp_path: Path) -> None:
+    """One column, or rows that are too long, make no title of the names."""
+    for number, text in enumerate(("Wert\n1\n2\n", "a;b\n1;2\n3;4;5\n6;7\n", "a;b\n1;2\n")):
+        (tmp_path / f"{number}.csv").write_text(text, encoding="utf-8")
+    assert [[{}], [{}], [{}]] == [[each.settings for each in find_tables(tmp_path / f"{number}.csv")] for number in range(3)]

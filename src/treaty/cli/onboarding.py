@@ -159,9 +159,10 @@ def _print_streams(result: treaty.OnboardResult, shown: dict[str, str | None], o
         read = sample.settings.get("read", {})
         if "encoding" in read:
             output.line(f"Its text is no UTF-8, and is read as {read['encoding']}.")
-        if "sheet" in read or "skip_rows" in read:
+        above = read.get("skip_rows", read.get("skip_lines"))
+        if "sheet" in read or above:
             where = [f"its sheet is {read['sheet']}"] if "sheet" in read else []
-            where += [f"row {read['skip_rows'] + 1} names the columns"] if "skip_rows" in read else []
+            where += [f"{'row' if 'skip_rows' in read else 'line'} {above + 1} names the columns"] if above else []
             output.line(f"It is read so: {', '.join(where)}.")
         rows = [_row(stream, each) for each in stream.fields]
         output.table(("field", "type", "nulls", "distinct", "becomes", "sure", "cell", "because"), rows)

@@ -12,7 +12,7 @@ from treaty.errors import UsageError
 from treaty.matching.contracts import profile_properties
 from treaty.matching.profiles import StreamProfile
 from treaty.operations.descriptions import read_description
-from treaty.operations.onboarding.workbooks import SUFFIXES, find_tables
+from treaty.operations.onboarding.tables import SUFFIXES, TEXTS, find_tables
 from treaty.operations.reading import Event, read_file, read_stream
 from treaty.operations.sampling import collect_sample
 from treaty.operations.workspace import Folder, find_root
@@ -89,14 +89,14 @@ def _file(file: Path, part: str, project: Folder, records: int) -> Side:
             return found
         if suffix != ".json":
             raise UsageError(f"{file} is neither a data contract nor a schema.", remedy="Contracts have `kind: DataContract`; OpenAPI has `openapi`.")
-    settings = _sheet(file, part.lstrip("#/")) if suffix in SUFFIXES else {}
+    settings = _table_of(file, part.lstrip("#/")) if suffix in (*SUFFIXES, *TEXTS) else {}
     return _sampled("sample", str(settings.get("sheet") or file.stem), read_file(file, project=project, limit=records, **settings))
 
 
-def _sheet(file: Path, wanted: str) -> dict[str, Any]:
-    """Return how the first table of a workbook is read, or the sheet that is named."""
+def _table_of(file: Path, wanted: str) -> dict[str, Any]:
+    """Return how the table of a file is read: of a workbook the first, or the sheet that is named."""
     tables = find_tables(file)
-    if not wanted:
+    if not wanted or file.suffix.lower() in TEXTS:
         return tables[0].settings
     named = next((each.settings for each in tables if each.sheet.casefold() == wanted.casefold()), None)
     return named or {"sheet": wanted}

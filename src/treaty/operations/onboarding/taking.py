@@ -16,7 +16,7 @@ from treaty.onboarding.earlier import looked_up, read_paths
 from treaty.onboarding.encodings import guess_encoding
 from treaty.onboarding.samples import SampleStream
 from treaty.operations.onboarding.recording import GivenSample
-from treaty.operations.onboarding.workbooks import find_tables
+from treaty.operations.onboarding.tables import find_tables
 from treaty.operations.reading import Event, ReadArrival, ReadRefusal, read_file
 from treaty.operations.sampling import Sample, collect_sample
 from treaty.project.declarations import EntityMapping, Stream
