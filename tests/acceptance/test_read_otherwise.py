@@ -111,9 +111,12 @@ def test_another_format_is_read_again(project: Path) -> None:
     write(project, "1.csv", '{"id": "A", "name": "ball", "size": "3"}\n{"id": "B", "name": "box", "size": "4"}\n')
     assert {} == run(project, 'delimiter: ";"')
     assert [("required", 1)] == waiting(project), "the first line was taken for names of columns"
+    first = treaty.quarantine_records(treaty.quarantine_groups(project)[0].group, project)["landed_id"][0].as_py()
     system = project / SYSTEM
     system.write_text(system.read_text(encoding="utf-8").replace("format: csv", "format: jsonl").replace(', delimiter: ";"', ""), encoding="utf-8")
-    assert treaty.run(project, apply=True).ok
+    treaty.apply(treaty.plan(project).plan_id, project=project)
+    assert "quarantine" in treaty.explain("thing", source=f"store/things/{first}", project=project).ends
+    assert treaty.run(project).ok
     assert ["ball", "box"] == sorted(treaty.records("thing", project).column("name").to_pylist())
     assert [] == waiting(project)
     assert () == treaty.verify(project).problems

@@ -147,9 +147,11 @@ def landed_condition(session: Session, client: str, stream: str, where: str) -> 
     """Return SQL that selects landed rows of a stream of one client, or None where nothing of it has landed."""
     system, _, name = stream.partition("/")
     table = landed_table(system, name)
-    if table_columns(session, table) is None:
+    known = table_columns(session, table)
+    if known is None:
         return None
-    return f"select * from {lake_table(table)} where {scope_condition(session, OneClient(client))} and ({where})"
+    payload = "" if "payload" in known else ", null::varchar as payload"  # which documents have, should the stream's format have become one of them
+    return f"select *{payload} from {lake_table(table)} where {scope_condition(session, OneClient(client))} and ({where})"
 
 
 def landed_versions(session: Session, client: str, stream: str, where: str) -> tuple[LandedVersion, ...]:
