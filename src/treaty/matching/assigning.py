@@ -44,8 +44,9 @@ def _shortest_paths(cost: NDArray[np.float64]) -> NDArray[np.int64]:
             better = free & (reduced < least)
             least[better] = reduced[better]
             before[better] = current
-            following = int(np.argmin(np.where(free, least, np.inf)))
-            step = least[following]
+            step = least[free].min()
+            nearest = np.flatnonzero(free & (least <= step))
+            following = int(nearest[np.argmax(taken[nearest] == -1)])  # of equal ones one that nobody has: the way ends there
             by_row[taken[used]] += step
             by_column_price[used] -= step
             least[free] -= step

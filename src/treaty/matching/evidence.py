@@ -182,7 +182,8 @@ def _missing(weights: Matrix, own: frozenset[str], vocabulary: Mapping[str, int]
 
 def _nearest(likeness: Matrix, side: Matrix) -> Matrix:
     """Return for each word how alike the nearest word of each name is: (words, names)."""
-    return np.stack([(likeness * row[None, :]).max(axis=1) for row in side], axis=1) if len(side) else np.zeros((len(likeness), 0))
+    found = [likeness[:, np.flatnonzero(row)].max(axis=1, initial=0.0) for row in side]  # a name has few words of all
+    return np.stack(found, axis=1) if found else np.zeros((len(likeness), 0))
 
 
 def _unexplained(here: Matrix, there: Matrix, likeness: Matrix, missing: Matrix, vocabulary: Mapping[str, int]) -> dict[str, Matrix]:
@@ -202,8 +203,8 @@ def _unexplained(here: Matrix, there: Matrix, likeness: Matrix, missing: Matrix,
 
 
 def _heaviest(side: Matrix, lost: Matrix) -> Matrix:
-    found = [(row[:, None] * lost).max(axis=0, initial=0.0) for row in side]
-    return np.array(found).reshape(len(side), lost.shape[1])
+    held = [(row, np.flatnonzero(row)) for row in side]
+    return np.array([(row[words, None] * lost[words]).max(axis=0, initial=0.0) for row, words in held]).reshape(len(side), lost.shape[1])
 
 
 def _letters(one: str, two: str) -> float:
