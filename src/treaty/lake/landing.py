@@ -192,9 +192,8 @@ class _Landing:
             self._flush(self._group.cursor)
         group = self._group or self._open()
         request = self._request
-        details = {**arrival.details, **({KEYLESS: "true"} if request.keyless else {}), **({"reading": request.reading} if request.reading else {})}
         receipt = new_receipt(
-            self._scope, request.system, request.stream, len(group.receipts), arrival.origin, last, arrival.sha256, columns, details
+            self._scope, request.system, request.stream, len(group.receipts), arrival.origin, last, arrival.sha256, columns, arrival.details
         )
         if last is not None and again:
             receipt.again, receipt.otherwise = last.batch, otherwise is not None
@@ -503,11 +502,13 @@ class _Landing:
         """Land refused records and files, and quarantine them; take out of quarantine what is refused no more."""
         session, request = self._session, self._request
         found = refused_rows(session, staging, request.system, request.stream, request.mappings, group.refusals, group.received_at)
+        declared = {KEYLESS: "true"} if request.keyless else {}
+        declared |= {"reading": request.reading} if request.reading else {}
         for receipt, refusals in group.refusals:  # not before: what gave the records may have added to the details
             held = counts.held_deletes and group.snapshot is not None and receipt.origin == group.snapshot.origin
             how = {"read_as": request.read_as} if (refusals or held) and request.read_as else {}
             first = {} if receipt.again is None else {"first_batch": str(receipt.again)}
-            receipt.details = {**receipt.details, **how, **first}
+            receipt.details = {**receipt.details, **how, **first, **declared}
         found.states += group.left_out
         if again := [each for each in group.receipts if each.again is not None or each.unread]:
             found.states += readable_now(session, staging, request.system, request.stream, again, group.refusals)
