@@ -42,7 +42,7 @@ demo: .venv/installed  ## make a project in ./demo, run it, and show what happen
 	@$(BIN)/treaty demo $(DEMO)
 
 test: .venv/installed-dev  ## the default tests
-	$(BIN)/pytest -n $(JOBS) --dist loadfile -m "not slow" tests
+	$(BIN)/pytest -n $(JOBS) --dist loadfile --durations 20 -m "not slow" tests
 
 test-all: .venv/installed-dev  ## every test, slow ones and a hundred kills included
 	TREATY_KILLS=$(KILLS) $(BIN)/pytest -n $(JOBS) --dist loadfile tests
