@@ -11,7 +11,7 @@ from tests.integration.lake.landings import MAIN, csv_arrival, csv_request, land
 
 from treaty.errors import DefectError, RetryError, UsageError
 from treaty.lake.batches import open_batch
-from treaty.lake.commit import commit, keep_file, prepare_rows, prepare_select, prepared_path, write_parquet
+from treaty.lake.commit import commit, keep_files, prepare_rows, prepare_select, prepared_path, write_parquet
 from treaty.lake.cursors import Fence, FenceError, read_cursor
 from treaty.lake.health import read_lake_facts
 from treaty.lake.names import uuid8
@@ -55,7 +55,7 @@ def test_columns_that_a_file_lacks_are_null(session: Session) -> None:
     batch = open_batch(session, MAIN, "test")
     path = prepared_path(session, batch, "t")
     write_parquet(session, path, "select 1::bigint as a, 'more' as not_in_the_table")
-    writes = [keep_file(session, "t", path, 1), prepare_select(session, batch, "t", "select 2 as a, ['x'] as b")]
+    writes = [keep_files(session, "t", [path], 1), prepare_select(session, batch, "t", "select 2 as a, ['x'] as b")]
     commit(session, MAIN, writes, batch=batch)
     assert [(1, None), (2, ["x"])] == session.duck.execute("select a, b from lake.t order by a").fetchall()
     assert [(2, 1)] == session.duck.execute("select count(*), count(b) from lake.t").fetchall()
