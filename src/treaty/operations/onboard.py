@@ -173,7 +173,7 @@ def _take(
         yield from take_files(workspace.root, client, system, place, workspace.project, at)
     elif re.match(r"[a-z0-9+]+://", sample):
         kind = sample.partition(":")[0]
-        remedy = "Put the whole address into an environment variable, and name that: env:URL#schema.table. Of MariaDB and MySQL give an export, or declare the system by hand."
+        remedy = "Put the whole address into an environment variable, and name that: env:URL#schema.table."
         raise UsageError(f"A {kind} address is not taken as it is: it may hold a password, which stands in no file.", remedy=remedy)
     else:
         raise UsageError(f"There is nothing at {sample}.", remedy="Name a file, a folder, an OpenAPI description, https://HOST/LIST, or env:URL#schema.table.")

@@ -150,12 +150,13 @@ def _sampled(kind: str, name: str, events: Iterable[Event]) -> Side:
 def _table(reference: str, table: str, records: int) -> Side:
     from treaty.connectors.interface import Site, StreamRequest
     from treaty.connectors.registry import open_source
+    from treaty.connectors.tables.reference import connector_of
     from treaty.operations.reading import read_events
     from treaty.project.declarations import Limits, Stream, System
 
     if not table:
         raise UsageError(f"{reference} does not say which table is meant.", remedy=f"Write {reference}#schema.table.")
-    source = open_source(System(name="reference", connector="postgresql", connection={"url": reference}, streams={}), Site(Path.cwd()))
+    source = open_source(System(name="reference", connector=connector_of(reference), connection={"url": reference}, streams={}), Site(Path.cwd()))
     stream = Stream(format="table", read={"table": table, "page_rows": records})
     with tempfile.TemporaryDirectory(prefix="treaty-") as spool:
         request = StreamRequest("reference", table, "main", stream, {}, {}, Limits(), {}, Path(spool))

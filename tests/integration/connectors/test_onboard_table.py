@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 import treaty
-from treaty.testing.databases import TestDatabase, temporary_schema
+from treaty.testing.databases import TestDatabase, TestMariadb, temporary_schema
 
 ROWS = "(1, 'Ann@example.com', 'Ann', 'Arbor', '2026-10-01 08:00:00+00'), (2, 'bo@example.com', 'Bo', 'Berg', '2026-10-02 09:30:00+00')"
 
@@ -47,6 +47,28 @@ def test_the_primary_key_tells_records_apart(database: TestDatabase, tmp_path: P
     assert [("crm/persons", ("company", "no"))] == [(each.sample.place, each.key) for each in result.streams]
     with pytest.raises(treaty.UsageError, match="'person' among the tables"):
         treaty.onboard("corva", ["env:CRM_URL#person"], project=tmp_path / "books", system="crm")
+
+
+def test_a_table_of_mariadb_becomes_a_system_too(mariadb: TestMariadb, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What stands behind the reference tells the connector; records are read by it in a run, and a table is a side of a match."""
+    treaty.init(tmp_path / "books", ["party"])
+    mariadb.run("create table people (id bigint primary key, email varchar(80), first_name varchar(40), last_name varchar(40), updated_at datetime)")
+    mariadb.run(f"insert into people values {ROWS.replace('+00', '')}")
+    at = mariadb.settings
+    monkeypatch.setenv("SHOP_URL", f"mysql://{at['user']}@{at['host']}:{at['port']}/{at['database']}")
+    result = treaty.onboard("corva", ["env:SHOP_URL"], project=tmp_path / "books", system="shop")
+    assert [("shop/people", ("id",))] == [(each.sample.place, each.key) for each in result.streams]
+    assert [(2, 2, "")] == [(each.records, each.canonical, each.broken) for each in result.rehearsals]
+    text = (tmp_path / "books/clients/corva/systems/shop.yaml").read_text(encoding="utf-8")
+    assert "connector: mariadb" in text and "url: env:SHOP_URL" in text
+    assert 2 == sum(isinstance(each, treaty.ReadRecord) for each in treaty.read_stream("shop/people", project=tmp_path / "books", client="corva"))
+    found = treaty.match("env:SHOP_URL#people", "party/contact")
+    assert {"email": "email", "first_name": "given_name"}.items() <= {each.source: each.target for each in found.correspondences}.items()
+    (tmp_path / "books/systems").mkdir(exist_ok=True)
+    both = f"connector: mariadb\nconnection: {{url: env:SHOP_URL, host: {at['host']}}}\nowner: tests\nstreams:\n  people: {{format: table, key: [id], read: {{table: people}}}}\n"
+    (tmp_path / "books/clients/corva/systems/shop.yaml").write_text(both, encoding="utf-8")
+    with pytest.raises(treaty.TreatyError, match="parts of it are given too"):
+        list(treaty.read_stream("shop/people", project=tmp_path / "books", client="corva"))
 
 
 def test_an_address_with_a_password_is_not_taken(tmp_path: Path) -> None:

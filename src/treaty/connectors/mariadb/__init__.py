@@ -20,10 +20,14 @@ if TYPE_CHECKING:
 class MariadbConnection:
     """``connection:`` of a MariaDB or MySQL database. No option file is read, and no file of this machine is ever sent."""
 
-    host: str = declared("name or address of the server; its port and it are all that is reached", example="shop.example.com")
+    url: Secret | None = declared(
+        "host, port, database, user and password together, as a reference to a text mariadb://user:password@host:port/database; instead of them", default=None,
+        example="env:SHOP_URL", secret=True,
+    )  # fmt: skip
+    host: str | None = declared("name or address of the server; its port and it are all that is reached", default=None, example="shop.example.com")
     port: int = declared("the server's port", default=3306)
-    database: str = declared("the database; tables of others are named `database.table`", example="shop")
-    user: str = declared("the user", example="env:SHOP_USER")
+    database: str | None = declared("the database; tables of others are named `database.table`", default=None, example="shop")
+    user: str | None = declared("the user", default=None, example="env:SHOP_USER")
     password: Secret | None = declared("the user's password, as a reference", default=None, example="env:SHOP_PASSWORD", secret=True)
     tls: Literal["disable", "prefer", "require", "verify-ca", "verify-full"] | None = declared(
         "how TLS is used; verify-full, but prefer on a private network that the installation lists", default=None

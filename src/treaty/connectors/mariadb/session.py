@@ -17,6 +17,7 @@ from treaty.connectors.interface import Site
 from treaty.connectors.mariadb import MariadbConnection
 from treaty.connectors.secrets import redact
 from treaty.connectors.tables.catalogue import Column, Table, find_authority
+from treaty.connectors.tables.reference import take_apart
 from treaty.errors import RetryError, StopError, TreatyError
 
 ClientConnection: TypeAlias = "Connection[Any]"
@@ -44,9 +45,12 @@ RETRY_CODES = frozenset({
 @contextmanager
 def connect(connection: MariadbConnection, site: Site) -> Iterator[ClientConnection]:
     """Open a connection, and close it. Raises StopError for what a person must mend, RetryError for what may pass."""
+    connection = take_apart(connection, "mariadb")
+    for name in ("host", "database", "user"):
+        if not getattr(connection, name):
+            raise StopError(f"the connection names no {name}.", remedy=f"Add `{name}:` to `connection`, or give the whole address by `url:`.")
+    assert connection.host is not None
     destination = ensure_allowed(connection.host, connection.port, [(connection.host, connection.port)])
-    if not connection.user:
-        raise StopError("the connection names no user.", remedy="Add `user:` to `connection`.")
     password = connection.password.reveal() if connection.password else ""
     try:
         opened: ClientConnection = Connection(
@@ -157,10 +161,10 @@ def base_type(column: Column) -> str:
     return column.type.partition("(")[0].partition(" ")[0]
 
 
-def find_table(connection: ClientConnection, name: str, database: str) -> Table | None:
-    """Return the table or view, or None."""
+def find_table(connection: ClientConnection, name: str) -> Table | None:
+    """Return the table or view, of the connection's database unless another is named, or None."""
     schema, _, table = name.rpartition(".")
-    schema = schema or database
+    schema = schema or str(fetch(connection, "select database()")[0][0])
     rows = fetch(
         connection,
         "select column_name, column_type, character_set_name, collation_name from information_schema.columns"

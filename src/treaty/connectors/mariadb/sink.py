@@ -63,7 +63,7 @@ class MariadbSink(TableSink[ClientConnection]):
             opened.rollback()
 
     def _find(self, opened: ClientConnection, name: str) -> Table | None:
-        return find_table(opened, name, self._connection.database)
+        return find_table(opened, name)
 
     def _is_unique(self, opened: ClientConnection, table: Table, columns: Sequence[str]) -> bool:
         return has_unique_index(opened, table, columns)
@@ -76,7 +76,7 @@ class MariadbSink(TableSink[ClientConnection]):
         told = [f"{quote(column)} {kind}" for column, kind in columns.items()]
         if key:
             told.append(f"primary key ({', '.join(map(quote, key))})")
-        place = f"{quote(schema or self._connection.database)}.{quote(table)}"
+        place = f"{quote(schema)}.{quote(table)}" if schema else quote(table)
         fetch(opened, f"create table if not exists {place} ({', '.join(told)}) engine = InnoDB", ())
 
     def _inserts(

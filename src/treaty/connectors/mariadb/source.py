@@ -33,7 +33,7 @@ class MariadbSource(TableSource[ClientConnection]):
     def _begin(self, opened: ClientConnection, name: str) -> Table:
         fetch(opened, "set transaction isolation level repeatable read")
         fetch(opened, "start transaction with consistent snapshot, read only")
-        return ensure_found(find_table(opened, name, self._connection.database), name)
+        return ensure_found(find_table(opened, name), name)
 
     def _dialect(self, opened: ClientConnection, table: Table, columns: tuple[str, ...]) -> MariadbDialect:
         return MariadbDialect(opened, table, columns)

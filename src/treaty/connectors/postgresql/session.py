@@ -8,9 +8,9 @@ from contextlib import contextmanager
 from treaty.connectors.egress import Destination, ensure_allowed
 from treaty.connectors.interface import Site
 from treaty.connectors.postgresql import PostgresqlConnection
-from treaty.connectors.postgresql.reference import take_apart
 from treaty.connectors.secrets import redact
 from treaty.connectors.tables.catalogue import Column, Table, find_authority
+from treaty.connectors.tables.reference import take_apart
 from treaty.errors import RetryError, StopError, TreatyError
 from treaty.sessions.clients import ClientConnection, DatabaseError, OperationalError, connect_client, parse_conninfo, sql
 
@@ -23,7 +23,7 @@ STOP_CLASSES = ("28", "3D", "3F", "42")  # sign-in, database, schema, undefined 
 
 def connect(connection: PostgresqlConnection, site: Site) -> ClientConnection:
     """Open a connection. Raises StopError for what a person must mend, RetryError for what may pass."""
-    connection = take_apart(connection)
+    connection = take_apart(connection, "postgresql")
     parameters = _embedded(connection.embedded, site) if connection.embedded else _addressed(connection, site)
     try:
         opened = connect_client({**parameters, "connect_timeout": str(connection.connect_seconds)})

@@ -19,6 +19,7 @@ from treaty.connectors.interface import Site, StreamRequest
 from treaty.connectors.registry import open_source
 from treaty.connectors.rest.looking import look_at_answer
 from treaty.connectors.rest.openapi import DescribedApi, Line, snake
+from treaty.connectors.tables.reference import connector_of
 from treaty.connectors.tables.source import TableSource
 from treaty.errors import RetryError, StopError, TreatyError, UsageError
 from treaty.matching.schemas import profile_schema
@@ -115,8 +116,9 @@ def take_tables(root: Path, state: Path, client: str, system: str | None, sample
     reference, _, table = sample.partition("#")
     name = system or "database"
     connection = {"url": reference}
-    source = open_source(System(name=name, connector="postgresql", connection=connection, streams={}), Site(root))
-    assert isinstance(source, TableSource), "of PostgreSQL"
+    connector = connector_of(reference)
+    source = open_source(System(name=name, connector=connector, connection=connection, streams={}), Site(root))
+    assert isinstance(source, TableSource), connector
     there = [each.name for each in source.discover()] if not table or "." not in table else []
     tables = [each for each in there if table in ("", *each.split("."))] if there else [table] if table else []
     if not tables:
@@ -124,7 +126,7 @@ def take_tables(root: Path, state: Path, client: str, system: str | None, sample
         raise UsageError(f"{reference} has no {told} that this user may read.", remedy=suggest(table, there, "Name one: env:URL#schema.table."))
     for each in tables:
         settings: dict[str, Any] = {"format": "table", "read": {"table": each}}
-        records = _read(root, name, "postgresql", connection, {**settings, "read": {"table": each, "page_rows": SAMPLE_RECORDS}})
+        records = _read(root, name, connector, connection, {**settings, "read": {"table": each, "page_rows": SAMPLE_RECORDS}})
         settings["key"] = list(source.describe(each).key)
         yield _given(state, client, name, snake(each.rpartition(".")[2]) or "records", f"{reference}#{each}", "table", connection, settings, records, at)
 
@@ -197,7 +199,7 @@ def read_reached(root: Path, state: Path, client: str, samples: list[GivenSample
         stream, connection = each.settings["stream"], each.settings["connection"]
         settings = {name: value for name, value in each.settings["settings"].items() if name != "key"}
         key = tuple(each.settings["settings"].get("key") or ())
-        connector = "rest" if each.kind == "rest" else "postgresql"
+        connector = "rest" if each.kind == "rest" else connector_of(connection["url"])
         file = _kept(state, client, each.system, stream)
         if not file.is_file():
             records = _read(root, each.system, connector, connection, settings)
