@@ -14,31 +14,15 @@ CONNECTORS = {"postgresql": "postgresql", "postgres": "postgresql", "mariadb": "
 
 
 class Addressed(Protocol):
-    """``connection:`` of a database: a URL by reference, or its parts."""
+    """``connection:`` of a database: a URL by reference, or its parts ``host``, ``port``, ``database``, ``user`` and ``password``."""
 
     @property
     def url(self) -> Secret | None:
         """The whole address."""
 
     @property
-    def host(self) -> str | None:
-        """The server."""
-
-    @property
     def port(self) -> int:
-        """Its port; the usual one where none was given."""
-
-    @property
-    def database(self) -> str | None:
-        """The database."""
-
-    @property
-    def user(self) -> str | None:
-        """The user."""
-
-    @property
-    def password(self) -> Secret | None:
-        """The user's password."""
+        """The server's port; the usual one where none was given."""
 
 
 Connection = TypeVar("Connection", bound=Addressed)
@@ -74,7 +58,7 @@ def take_apart(connection: Connection, connector: str) -> Connection:
     if connection.url is None:
         return connection
     reference = connection.url.reference
-    if connection.host or connection.database or connection.user or connection.password or getattr(connection, "embedded", None):
+    if any(getattr(connection, name, None) for name in ("host", "database", "user", "password", "embedded")):
         raise UsageError(f"{reference} is the whole address, and parts of it are given too.", remedy="Leave host, database, user and password out.")
     url = _address(reference, tuple(scheme for scheme, its in CONNECTORS.items() if its == connector))
     parts = {
